@@ -1,0 +1,207 @@
+"""Everything that can go wrong with an exchange, and whose fault it is.
+
+    GatewayError
+    ├── Refusal                  the caller's fault; the text is safe to show
+    │   ├── BodyMalformed        400  not JSON, or not a JSON object
+    │   ├── FieldInvalid         400  one field is wrong; `param` names it
+    │   ├── ModelForbidden       403  the model is not on the allow-list
+    │   ├── PathUnknown          404  no such route here
+    │   ├── ModelUnknown         404  no replica serves the model
+    │   ├── MethodWrong          405  the route is there, the method is not
+    │   ├── BodyTooLarge         413
+    │   ├── MediaTypeWrong       415  the body is not announced as JSON
+    │   ├── HeadersTooLarge      431
+    │   └── ReplicaRefused       4xx  the replica's own judgement of the request
+    └── Failure                  ours, or a replica's; the text says no more than the caller can use
+        ├── InternalFault        500  a defect of the gateway
+        ├── RouteUnsupported     501  no replica of the model offers the route
+        ├── ReplicaUnreachable   502  no connection could be made
+        ├── ReplicaFailed        502  it answered with an error of its own, or with nonsense
+        ├── ReplicaTruncated     502  the answer broke off
+        ├── ReplicasUnusable     503  none is healthy
+        ├── ReplicaOverloaded    503  it said so itself
+        ├── Draining             503  the gateway is about to stop
+        └── ReplicaSilent        504  nothing was heard in time
+
+Stages raise these. Only `edge.faults` turns them into bytes, in the shape that the caller's client understands. The
+status lives here, so that one fact has one status.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+from vllm_gateway.outcomes import Outcome
+
+
+class GatewayError(Exception):
+    """Any way in which an exchange can fail; `str()` of it is what the caller reads."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: ClassVar[str] = "internal_error"
+    outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        """Name of the field of the request that is to blame."""
+        self.retry_after_s = retry_after_s
+        """When it is worth trying again; None says nothing about it."""
+
+
+class Refusal(GatewayError):
+    """The request cannot be served as it was sent; sending it again unchanged will not help."""
+
+    status: int = HTTPStatus.BAD_REQUEST
+    code = "invalid_request"
+    outcome = Outcome.BAD_REQUEST
+
+
+class BodyMalformed(Refusal):
+    """The body is not a JSON object."""
+
+    code = "invalid_json"
+
+
+class FieldInvalid(Refusal):
+    """A field of the body has a value that is not accepted."""
+
+    code = "invalid_value"
+
+
+class ModelForbidden(Refusal):
+    """The model exists or not; this caller may not ask for it."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "model_not_allowed"
+    outcome = Outcome.AUTH
+
+
+class PathUnknown(Refusal):
+    """Nothing is offered at this path."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class ModelUnknown(Refusal):
+    """No replica serves the model that was asked for."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "model_not_found"
+
+
+class MethodWrong(Refusal):
+    """The path is known, but not with this method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+        """Methods that the path takes, as the `Allow` header writes them."""
+
+
+class BodyTooLarge(Refusal):
+    """The body is over the limit; it was not read to its end."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body_too_large"
+
+
+class MediaTypeWrong(Refusal):
+    """The body is announced as something other than JSON."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+
+class HeadersTooLarge(Refusal):
+    """The request line and headers are over the limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "headers_too_large"
+
+
+class ReplicaRefused(Refusal):
+    """The replica understood the request and refused it, with its own status and reason."""
+
+    code = "refused_by_model_server"
+
+    def __init__(self, message: str, *, status: int, param: str | None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, param=param, retry_after_s=retry_after_s)
+        self.status = status
+
+
+class Failure(GatewayError):
+    """The request was right, and could not be served."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "upstream_error"
+    outcome = Outcome.UPSTREAM_ERROR
+
+
+class InternalFault(Failure):
+    """The gateway itself is to blame."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+    outcome = Outcome.INTERNAL_ERROR
+
+
+class RouteUnsupported(Failure):
+    """The model is served, but not through this route."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "route_not_supported"
+    outcome = Outcome.BAD_REQUEST
+
+
+class ReplicaUnreachable(Failure):
+    """No connection to the replica could be made."""
+
+    code = "upstream_unreachable"
+
+
+class ReplicaFailed(Failure):
+    """The replica answered with an error of its own, or with something that is no answer."""
+
+
+class ReplicaTruncated(Failure):
+    """The replica's answer broke off before its end."""
+
+    code = "upstream_interrupted"
+    outcome = Outcome.UPSTREAM_TRUNCATED
+
+
+class ReplicasUnusable(Failure):
+    """The model is known, but none of its replicas is healthy."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "no_healthy_replica"
+    outcome = Outcome.REFUSED_OVERLOAD
+
+
+class ReplicaOverloaded(Failure):
+    """The replica refused the request because it has too much to do."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+    outcome = Outcome.REFUSED_OVERLOAD
+
+
+class Draining(Failure):
+    """The gateway is about to stop and takes no new work."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "shutting_down"
+    outcome = Outcome.REFUSED_OVERLOAD
+
+
+class ReplicaSilent(Failure):
+    """The replica said nothing for longer than it may."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "upstream_timeout"
+    outcome = Outcome.TIMEOUT

@@ -1,0 +1,188 @@
+"""The nouns of one request: what is asked, through which route, how far it got, and where the answer goes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from vllm_gateway.errors import GatewayError
+from vllm_gateway.outcomes import Outcome
+
+T = TypeVar("T")
+
+Headers = list[tuple[bytes, bytes]]
+"""Names in lower case and values, as they stand on the wire."""
+
+
+class CallerGone(Exception):
+    """The caller left while something was still expected from it; nobody is there to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, as the replica counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    """How many of the prompt's tokens came out of the replica's prefix cache."""
+
+
+class Watch(Protocol):
+    """Looks at a streamed answer while it passes; one for each attempt."""
+
+    error: bytes | None
+    """The JSON of an in-band error event; it and all that follows it is held back."""
+    has_data: bool
+    """An event other than a comment has been let through."""
+    usage: Usage | None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what was read; return the whole events that may leave now."""
+        ...
+
+    def is_complete(self) -> bool:
+        """Say whether the answer was seen whole: every choice has its finish reason, and no error came."""
+        ...
+
+    def ending(self) -> bytes:
+        """Return what a complete answer still lacks at its end; mostly nothing."""
+        ...
+
+
+class Dialect(Protocol):
+    """The shape of errors that a family of clients understands."""
+
+    def fault(self, error: GatewayError, request_id: str) -> bytes:
+        """Return the body of an error reply."""
+        ...
+
+    def fault_event(self, error: GatewayError, request_id: str) -> bytes:
+        """Return the SSE event that ends a broken stream."""
+        ...
+
+    def is_fault(self, value: object) -> bool:
+        """Say whether JSON from a replica is an error in this shape, so that it can pass unchanged."""
+        ...
+
+    def usage(self, body: bytes) -> Usage | None:
+        """Read the usage out of an answer in one piece."""
+        ...
+
+    def reply_headers(self, request_id: str) -> Headers:
+        """Return the headers that every reply of this dialect carries."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the body asks for, as far as the gateway must know it."""
+
+    fields: dict[str, Any]
+    """The parsed body; it is read, never changed."""
+    model: str | None
+    stream: bool
+    adds_usage: bool
+    """The gateway asks for a stream's usage, because the caller did not; the caller does not see it."""
+    new_watch: Callable[[], Watch]
+    """Makes the watch over one streamed answer to this request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route that is answered by a replica."""
+
+    path: str
+    """The path here and, below the replica's root, there."""
+    dialect: Dialect
+    read: Callable[[bytes], Asked]
+    """Understands a body; raises a `Refusal` that names what is wrong with it."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The whole of one request, from the first byte read to the last byte written."""
+
+    id: str
+    """Names the exchange to the caller, to the replica and in the log."""
+    operation: Operation
+    headers: Headers
+    """The caller's headers."""
+    receive: Callable[[], Awaitable[bytes]]
+    """Reads the caller's body to its end; raises `BodyTooLarge` or `CallerGone`."""
+    started: float
+    """When it began, on the gateway's clock."""
+    body: bytes = b""
+    """The caller's body, untouched; what goes to a replica is built from it, again for every attempt."""
+    task: "asyncio.Task[Any] | None" = None
+    """What runs it; cancelling this stops the exchange wherever it is."""
+    asked: Asked | None = None
+    model: str | None = None
+    """The model that answers: what was asked for, after aliases and defaults."""
+    attempts: int = 0
+    """How many replicas have been asked so far."""
+    replica: str | None = None
+    """Name of the replica asked last."""
+    status: int = 0
+    """Status of the reply; 0 until there is one."""
+    is_event_stream: bool = False
+    """The reply was begun as a stream of events: only an event can still tell of a failure."""
+    usage: Usage | None = None
+    outcome: Outcome | None = None
+    stopped_by: GatewayError | None = None
+    """Why the gateway itself stopped the exchange."""
+
+    def stop(self, why: GatewayError) -> None:
+        """End the exchange from outside; its caller is told `why`."""
+        self.stopped_by = why
+        if self.task is not None:
+            self.task.cancel()
+
+
+class Flow(Protocol):
+    """What feeds a sink, and can be told to wait."""
+
+    def pause(self) -> None:
+        """Stop reading: the caller is slower than the replica."""
+        ...
+
+    def resume(self) -> None:
+        """Go on reading."""
+        ...
+
+
+class Sink(Protocol):
+    """Where an answer goes: one lane's view of the caller's connection.
+
+    `start`, `write` and `end` return at once and may be called from any callback. A caller who leaves cancels the task
+    that runs the exchange; `is_gone` then says why.
+    """
+
+    is_gone: bool
+    """The caller has left; nothing that is written arrives."""
+    is_started: bool
+    """The head of the reply has been written: its status can no longer change."""
+
+    def feed_from(self, flow: Flow | None) -> None:
+        """Name the flow that is to wait when the caller is slow."""
+        ...
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Write the head of the reply."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the body."""
+        ...
+
+    def end(self) -> None:
+        """Complete the reply."""
+        ...
+
+    def cut(self) -> None:
+        """Close the caller's connection behind what was written, without completing the reply."""
+        ...
+
+    async def until(self, done: "asyncio.Future[T]") -> T:
+        """Wait for `done`, and keep writing meanwhile."""
+        ...

@@ -1,0 +1,11 @@
+"""Waiting for what cannot be subscribed to."""
+
+import asyncio
+from collections.abc import Callable
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = 3.0) -> None:
+    """Return as soon as `condition` holds; raise `TimeoutError` when it does not in time."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - a test may wait for what tells nobody
+            await asyncio.sleep(0.002)
