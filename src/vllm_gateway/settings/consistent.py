@@ -1,0 +1,44 @@
+"""Settings that are valid one by one and make no sense together."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from vllm_gateway.settings.model import Settings, Upstream
+from vllm_gateway.settings.places import Place
+
+_OWN_HOSTS = {"127.0.0.1", "::1", "localhost"}
+_EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+
+
+def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Yield each setting that contradicts another one, and the sentence that says so."""
+    yield from _routes(settings)
+    yield from _upstreams(settings)
+    if settings.allowed_models and settings.default_model not in (None, *settings.allowed_models):
+        yield ("default_model",), "must be one of allowed_models, since callers may use no other"
+
+
+def _routes(settings: Settings) -> Iterator[tuple[Place, str]]:
+    routes = sorted({upstream.route for upstream in settings.upstreams} or {"default"})
+    if settings.default_route not in (None, *routes):
+        yield ("default_route",), f"must be the route of an upstream, one of: {', '.join(routes)}"
+
+
+def _upstreams(settings: Settings) -> Iterator[tuple[Place, str]]:
+    seen: set[tuple[str, str]] = set()
+    for index, upstream in enumerate(settings.upstreams):
+        place = ("upstreams", index, "url")
+        if (upstream.route, upstream.root) in seen:
+            yield place, f"is already a replica of the route {upstream.route}; give it a higher weight instead"
+        seen.add((upstream.route, upstream.root))
+        if _is_gateway_itself(settings, upstream):
+            yield place, "is the address that the gateway itself listens on; give the address of a vLLM server"
+
+
+def _is_gateway_itself(settings: Settings, upstream: Upstream) -> bool:
+    parts = urlsplit(upstream.root)
+    if parts.port != settings.port:
+        return False
+    if settings.host in _OWN_HOSTS | _EVERY_HOST:
+        return parts.hostname in _OWN_HOSTS | _EVERY_HOST
+    return parts.hostname == settings.host

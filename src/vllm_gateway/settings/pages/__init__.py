@@ -1,0 +1,1 @@
+"""What people read about the settings: the effective ones, a starter file, the schema, the reference."""

@@ -1,0 +1,51 @@
+"""The effective settings, shown."""
+
+import yaml
+
+from tests.settings.conftest import Load
+from vllm_gateway.settings import Assignment
+from vllm_gateway.settings.pages.show import shown
+from vllm_gateway.settings.pages.values import plain
+
+FILE = """\
+upstreams:
+  - {url: http://h:1, route: tiny}
+  - url: http://h:2
+    route: tiny
+    api_key: sesame
+aliases: {"a: b": c}
+"""
+
+
+def test_each_value_has_its_origin_behind_it(loaded: Load) -> None:
+    """A line per setting, with the file's line, the variable, the flag or the default."""
+    lines = shown(
+        loaded(
+            FILE,
+            environment={"GATEWAY_TIMEOUTS": "{idle_s: 5}", "VLLM_API_KEY": "sesame", "LOG_LEVEL": "debug"},
+            flags=[Assignment(("port",), 9000, "flag --port")],
+        )
+    ).splitlines()
+    for line in (
+        "host: 127.0.0.1  # default",
+        "port: 9000  # flag --port",
+        "log_level: debug  # environment LOG_LEVEL",
+        "  - url: http://h:1  # gateway.yaml:2",
+        "    api_key: '********'  # environment VLLM_API_KEY",
+        "    weight: 1  # default",
+        "    api_key: '********'  # gateway.yaml:5",
+        "  idle_s: 5  # environment GATEWAY_TIMEOUTS",
+        "  total_s: 600  # default",
+    ):
+        assert line in lines
+
+
+def test_secrets_are_masked(loaded: Load) -> None:
+    """No key is in the text."""
+    assert "sesame" not in shown(loaded(FILE))
+
+
+def test_the_text_is_yaml_of_the_same_settings(loaded: Load) -> None:
+    """What is shown can be read back, and says the same."""
+    found = loaded(FILE)
+    assert yaml.safe_load(shown(found)) == plain(found.settings)

@@ -1,0 +1,63 @@
+"""What the settings name and this version cannot do."""
+
+import pytest
+
+from tests.settings.conftest import Load, Refused
+from vllm_gateway.settings import Settings
+from vllm_gateway.settings.available import NOT_YET, SENTENCE, not_available, value_at
+from vllm_gateway.settings.pages.values import one_line
+from vllm_gateway.settings.places import Place, fields, written
+
+OTHER_VALUES: dict[Place, str] = {
+    ("workers",): "2",
+    ("ambiguous_model",): "reject",
+    ("auth", "mode"): "keys",
+    ("auth", "keys_file"): "keys.yaml",
+    ("auth", "admin_key"): "sesame",
+    ("limits", "requests_per_minute"): "1",
+    ("limits", "tokens_per_minute"): "1",
+    ("limits", "concurrent"): "1",
+    ("limits", "per"): "ip",
+    ("limits", "max_tokens_cap"): "1",
+    ("cache", "backend"): "memory",
+    ("cache", "ttl_s"): "1",
+    ("cache", "any_temperature"): "true",
+    ("session", "backend"): "memory",
+    ("session", "ttl_s"): "1",
+    ("session", "max_context_tokens"): "1",
+    ("state", "redis_url"): "redis://h",
+    ("state", "database_url"): "postgresql://h",
+    ("metrics", "public"): "true",
+    ("metrics", "include_replicas"): "false",
+    ("fallbacks",): "{a: [b]}",
+    ("sse_heartbeat_s",): "3",
+}
+"""For each setting of the table a valid value that is not its default."""
+
+
+def _as_file(place: Place, text: str) -> str:
+    return "".join(f"{'  ' * depth}{key}:\n" for depth, key in enumerate(place)).rstrip("\n") + f" {text}\n"
+
+
+@pytest.mark.parametrize("place", NOT_YET, ids=written)
+def test_what_is_not_there_yet_is_refused(place: Place, refused: Refused) -> None:
+    """A setting of the table that asks for something is refused, with its line and without its value."""
+    lines = refused(_as_file(place, OTHER_VALUES[place]))
+    assert lines == [f"gateway.yaml:{len(place)}: {written(place)} {SENTENCE}"]
+
+
+@pytest.mark.parametrize("place", NOT_YET, ids=written)
+def test_the_default_is_never_refused(place: Place, loaded: Load) -> None:
+    """The same setting, written out at its default, is fine: it asks for nothing."""
+    default = value_at(Settings(), place)
+    assert value_at(loaded(_as_file(place, one_line(default))).settings, place) == default
+
+
+def test_the_table_names_fields_only() -> None:
+    """Every line of the table is a field of the model."""
+    assert set(NOT_YET) <= {place for place, _ in fields()}
+
+
+def test_defaults_ask_for_nothing() -> None:
+    """Settings without any source are available."""
+    assert not_available(Settings()) == []
