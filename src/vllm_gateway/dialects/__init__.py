@@ -1,0 +1,1 @@
+"""What clients say and want to hear: reading bodies, watching streams, writing faults; no sockets."""

@@ -1,0 +1,1 @@
+"""Which replicas can answer, and which of them shall."""

@@ -1,0 +1,86 @@
+"""Which of several replicas shall answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vllm_gateway.routing.policies import least_busy
+
+
+@dataclass
+class Candidate:
+    """A replica, as a policy sees it."""
+
+    weight: float = 1.0
+    outstanding: int = 0
+    last_chosen: int = 0
+
+    @property
+    def load(self) -> float:
+        """Its work for its weight."""
+        return self.outstanding / self.weight
+
+
+WEIGHTS = st.floats(0.1, 10)
+CANDIDATES = st.builds(Candidate, WEIGHTS, st.integers(0, 20), st.integers(0, 50))
+
+
+def ask(candidates: Sequence[Candidate], times: int) -> list[Candidate]:
+    """Let the policy choose again and again, as the pool notes it, with no answer coming to its end."""
+    chosen = []
+    for number in range(1, times + 1):
+        choice = least_busy(candidates)
+        choice.outstanding += 1
+        choice.last_chosen = number
+        chosen.append(choice)
+    return chosen
+
+
+@given(st.lists(CANDIDATES, min_size=1, max_size=6))
+def test_a_busier_replica_is_never_chosen(candidates: list[Candidate]) -> None:
+    """Nobody has less work for its weight than the choice; of equals nobody has waited longer."""
+    choice = least_busy(candidates)
+    assert choice.load == min(candidate.load for candidate in candidates)
+    equals = [candidate for candidate in candidates if candidate.load == choice.load]
+    assert choice.last_chosen == min(candidate.last_chosen for candidate in equals)
+
+
+@given(st.integers(1, 6), st.integers(1, 40))
+def test_requests_spread_evenly_over_equals(count: int, requests: int) -> None:
+    """Whatever their number, no replica gets two more than another."""
+    candidates = [Candidate() for _ in range(count)]
+    ask(candidates, requests)
+    loads = [candidate.outstanding for candidate in candidates]
+    assert sum(loads) == requests
+    assert max(loads) - min(loads) <= 1
+
+
+def test_idle_replicas_take_turns() -> None:
+    """One request at a time still reaches all of them."""
+    candidates = [Candidate() for _ in range(3)]
+    order = []
+    for _ in range(2):
+        for choice in ask(candidates, 3):
+            order.append(candidates.index(choice))
+            choice.outstanding = 0
+    assert order == [0, 1, 2, 0, 1, 2]
+
+
+@given(st.lists(WEIGHTS, min_size=2, max_size=5), st.integers(1, 60))
+def test_work_spreads_by_weight(weights: list[float], requests: int) -> None:
+    """No replica has more for its weight than another would have with one request more."""
+    candidates = [Candidate(weight) for weight in weights]
+    ask(candidates, requests)
+    for one, other in combinations(candidates, 2):
+        assert (one.outstanding - 1) / one.weight <= other.load
+        assert (other.outstanding - 1) / other.weight <= one.load
+
+
+def test_four_times_the_weight_is_four_times_the_work() -> None:
+    """A replica on four GPUs beside one on a single GPU gets four of five requests."""
+    large, small = Candidate(4.0), Candidate(1.0)
+    ask([large, small], 100)
+    assert (large.outstanding, small.outstanding) == (80, 20)
