@@ -1,0 +1,198 @@
+"""The two forms of an answer, a stream of events and one piece, and how each reaches the caller.
+
+Until something of the answer has reached the caller, a failure is no more than a reason to ask another replica. So the
+head of a reply waits: that of a stream for the first whole event, that of an answer in one piece for its end.
+"""
+
+from http import HTTPStatus
+from typing import Protocol
+
+from vllm_gateway.errors import ReplicaFailed, ReplicaTruncated
+from vllm_gateway.exchange import Exchange, Headers, Sink, Watch
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.verdicts import MAX_ERROR_BYTES, Verdict, judge, judge_event
+
+HOLD_BYTES = 1024 * 1024
+"""An answer in one piece is held back up to this size, so that a replica that dies meanwhile can be replaced."""
+
+_STREAM_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # asks an nginx in front not to hold events back
+]
+
+
+class AttemptFailed(Exception):
+    """A try that came to nothing."""
+
+    def __init__(self, verdict: Verdict, *, is_stale: bool = False, status: int = 0, body: bytes = b"") -> None:
+        super().__init__(str(verdict.error))
+        self.verdict = verdict
+        self.is_stale = is_stale
+        """The replica had closed the reused connection; it never saw the request."""
+        self.status = status
+        self.body = body
+        """The replica's own words, for a verdict that lets them pass."""
+
+
+class Form(Protocol):
+    """One form of an answer; `feed` and `end` raise `AttemptFailed`."""
+
+    @property
+    def has_delivered(self) -> bool:
+        """Something of the answer has reached the caller."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """Take what one read of the socket brought."""
+        ...
+
+    def end(self) -> None:
+        """Take the end, and complete the reply if the answer was whole."""
+        ...
+
+    def has_said_all(self) -> bool:
+        """Say whether the answer was complete even without its proper end."""
+        ...
+
+
+def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink) -> Form:
+    """Return the form that an answer with this head has."""
+    if status == HTTPStatus.OK and exchange.asked is not None:
+        if header(headers, b"content-type").startswith(b"text/event-stream"):
+            return EventStream(exchange, sink, exchange.asked.new_watch())
+        return OnePiece(headers, exchange, sink)
+    return ErrorAnswer(status, headers, exchange)
+
+
+def header(headers: Headers, name: bytes) -> bytes:
+    """Return the first value of a header, or nothing."""
+    for each, value in headers:
+        if each == name:
+            return value
+    return b""
+
+
+def failure(error: ReplicaFailed | ReplicaTruncated) -> AttemptFailed:
+    """Return the failure of a replica that another one may make good."""
+    return AttemptFailed(Verdict(error, is_retryable=True, sign=Sign.FAILED))
+
+
+class EventStream:
+    """Events leave as they come, whole and watched."""
+
+    def __init__(self, exchange: Exchange, sink: Sink, watch: Watch) -> None:
+        self._exchange = exchange
+        self._sink = sink
+        self._watch = watch
+
+    @property
+    def has_delivered(self) -> bool:
+        """An event other than a comment has left."""
+        return self._watch.has_data
+
+    def feed(self, data: bytes) -> None:
+        """Pass on the events that are whole; stop at the first that tells of an error."""
+        try:
+            events = self._watch.feed(data)
+        except ReplicaFailed as error:
+            raise failure(error) from None
+        if events:
+            if not self._exchange.is_event_stream:
+                self._exchange.is_event_stream = True
+                start(self._exchange, self._sink, HTTPStatus.OK, _STREAM_HEADERS)
+            self._sink.write(events)
+        if self._watch.error is not None:
+            raise AttemptFailed(judge_event(self._watch.error))
+
+    def end(self) -> None:
+        """Complete the stream, unless it broke off."""
+        if not self._watch.is_complete() or not self._exchange.is_event_stream:
+            raise failure(ReplicaTruncated("The model server's answer broke off before its end."))
+        self._exchange.usage = self._watch.usage
+        if ending := self._watch.ending():
+            self._sink.write(ending)
+        self._sink.end()
+
+    def has_said_all(self) -> bool:
+        """Say whether the last event was seen."""
+        return self._watch.is_complete() and not self._watch.ending()
+
+
+class OnePiece:
+    """A JSON answer leaves when it is complete, or from `HOLD_BYTES` on as it comes."""
+
+    def __init__(self, headers: Headers, exchange: Exchange, sink: Sink) -> None:
+        self.has_delivered = False
+        self._headers = headers
+        self._exchange = exchange
+        self._sink = sink
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Hold the answer back while it is small."""
+        if self.has_delivered:
+            self._sink.write(data)
+            return
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > HOLD_BYTES:
+            length = header(self._headers, b"content-length")
+            self._begin([(b"content-length", length)] if length else [])
+
+    def end(self) -> None:
+        """Complete the reply."""
+        if not self.has_delivered:
+            self._begin([(b"content-length", b"%d" % self._held_bytes)])
+        self._sink.end()
+
+    def has_said_all(self) -> bool:
+        """Return False: only its end tells that it is complete."""
+        return False
+
+    def _begin(self, length: Headers) -> None:
+        if self._sink.is_started:  # an earlier attempt began a stream; an answer in one piece cannot follow
+            raise failure(ReplicaFailed("The model server did not answer with a stream."))
+        body = b"".join(self._held)
+        self._held.clear()
+        self.has_delivered = True
+        self._exchange.usage = self._exchange.operation.dialect.usage(body)
+        kind = header(self._headers, b"content-type") or b"application/json"
+        start(self._exchange, self._sink, HTTPStatus.OK, [(b"content-type", kind), *length])
+        self._sink.write(body)
+
+
+class ErrorAnswer:
+    """An answer other than 200: read as far as an error can reasonably go, and judged."""
+
+    has_delivered = False
+
+    def __init__(self, status: int, headers: Headers, exchange: Exchange) -> None:
+        self._status = status
+        self._headers = headers
+        self._operation = exchange.operation
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Keep it, as long as it has a reasonable size."""
+        self._body += data
+        if len(self._body) > MAX_ERROR_BYTES:
+            self._body.clear()
+            self.end()
+
+    def end(self) -> None:
+        """Give the verdict."""
+        body = bytes(self._body)
+        verdict = judge(self._status, self._headers, body, self._operation)
+        raise AttemptFailed(verdict, status=self._status, body=body)
+
+    def has_said_all(self) -> bool:
+        """Return False: the verdict is given at the end."""
+        return False
+
+
+def start(exchange: Exchange, sink: Sink, status: int, headers: Headers) -> None:
+    """Begin the reply."""
+    exchange.status = status
+    sink.start(status, exchange.operation.dialect.reply_headers(exchange.id) + headers)

@@ -1,0 +1,114 @@
+"""One try at one replica: listens to a connection, feeds a sink, and gives up when it takes too long."""
+
+import asyncio
+
+from vllm_gateway.errors import ReplicaFailed, ReplicaSilent, ReplicaTruncated
+from vllm_gateway.exchange import Exchange, Headers, Sink
+from vllm_gateway.settings.model import Timeouts
+from vllm_gateway.upstream.answers import AttemptFailed, Form, failure, form_of
+from vllm_gateway.upstream.connection import Connection, ConnectionFault
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.verdicts import Verdict
+
+
+class Attempt:
+    """What one replica is asked, from the request to the end of its answer."""
+
+    def __init__(
+        self, exchange: Exchange, connection: Connection, sink: Sink, *, timeouts: Timeouts, now: float
+    ) -> None:
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the answer was passed on whole; otherwise it raises `AttemptFailed`."""
+        self._exchange = exchange
+        self._connection = connection
+        self._sink = sink
+        self._timeouts = timeouts
+        self._heard_at = now
+        self._has_heard = False
+        self._is_paused = False
+        self._form: Form | None = None
+
+    # what the connection tells
+
+    def head(self, status: int, headers: Headers) -> None:
+        """Take status and headers; nothing of them reaches the caller yet."""
+        self._form = form_of(status, headers, self._exchange, self._sink)
+
+    def body(self, data: bytes) -> None:
+        """Take what one read of the socket brought."""
+        self._has_heard = True
+        if self._form is None:
+            return
+        try:
+            self._form.feed(data)
+        except AttemptFailed as failed:
+            self._connection.close()
+            self._give_up(failed)
+
+    def done(self) -> None:
+        """Complete the reply, if the answer was whole."""
+        try:
+            if self._form is not None:
+                self._form.end()
+        except AttemptFailed as failed:
+            self._give_up(failed)
+        else:
+            self._succeed()
+
+    def failed(self, fault: ConnectionFault) -> None:
+        """Give up, unless all had been said."""
+        if self._form is not None and self._form.has_said_all():
+            self.done()
+        elif self._form is None:
+            error = ReplicaFailed("The model server closed the connection without an answer.")
+            verdict = Verdict(error, is_retryable=True, sign=Sign.FAILED)
+            self._give_up(AttemptFailed(verdict, is_stale=fault.is_stale))
+        else:
+            self._give_up(failure(ReplicaTruncated("The model server's answer broke off before its end.")))
+
+    # what the sink asks
+
+    def pause(self) -> None:
+        """Stop reading from the replica."""
+        self._is_paused = True
+        self._connection.pause()
+
+    def resume(self) -> None:
+        """Go on reading from the replica."""
+        self._is_paused = False
+        self._connection.resume()
+
+    # what the clock asks
+
+    def check(self, now: float) -> None:
+        """Give up when it is too late: in all, or, for a stream, since something was last heard."""
+        if self._has_heard or self._is_paused:
+            self._has_heard = False
+            self._heard_at = now
+        limits = self._timeouts
+        if limits.total_s and now - self._exchange.started >= limits.total_s:
+            sentence = f"The model server took longer than {limits.total_s:g} s."
+            self._expire(Verdict(ReplicaSilent(sentence), sign=Sign.FAILED))
+        elif self._exchange.asked is not None and self._exchange.asked.stream:
+            silence_s = limits.idle_s if self._has_delivered() else limits.first_token_s
+            if silence_s and now - self._heard_at >= silence_s:
+                sentence = f"The model server was silent for {silence_s:g} s."
+                self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
+
+    def _expire(self, verdict: Verdict) -> None:
+        self._connection.close()
+        self._give_up(AttemptFailed(verdict))
+
+    def _has_delivered(self) -> bool:
+        return self._form is not None and self._form.has_delivered
+
+    def _succeed(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+    def _give_up(self, failed: AttemptFailed) -> None:
+        """Fail; what has reached the caller already cannot be asked of another replica."""
+        if self._has_delivered():
+            failed.verdict = Verdict(failed.verdict.error, sign=failed.verdict.sign)
+        if not self.finished.done():
+            self.finished.set_exception(failed)

@@ -1,0 +1,145 @@
+"""A look at every replica, again and again: is it well, and what does it serve?"""
+
+import asyncio
+import logging
+from typing import Any
+
+from vllm_gateway import codec
+from vllm_gateway.clock import Clock
+from vllm_gateway.exchange import Headers
+from vllm_gateway.settings.model import Probe as ProbeSettings
+from vllm_gateway.tasks import Tasks
+from vllm_gateway.upstream.connection import ConnectionFault
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.pool import IDLE_S, Pool, Replica
+
+log = logging.getLogger(__name__)
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""A list of models larger than this is none."""
+_REFRESH_PAUSE_S = 1.0
+"""Unknown names may make the gateway look again, but not more often than this."""
+
+
+class _Collected:
+    """An answer taken whole."""
+
+    def __init__(self) -> None:
+        self.finished: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._status = 0
+        self._body = bytearray()
+
+    def head(self, status: int, headers: Headers) -> None:  # noqa: ARG002 - the protocol hands them in
+        self._status = status
+
+    def body(self, data: bytes) -> None:
+        self._body += data
+        if len(self._body) > MAX_ANSWER_BYTES:
+            self.failed(ConnectionFault("the answer is too large"))
+
+    def done(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result((self._status, bytes(self._body)))
+
+    def failed(self, fault: ConnectionFault) -> None:
+        if not self.finished.done():
+            self.finished.set_exception(fault)
+
+
+async def fetch(replica: Replica, path: str) -> tuple[int, bytes]:
+    """GET a path from a replica; return status and body, raise `ConnectionFault` when there is no answer."""
+    for connect in (replica.checkout, replica.connect):
+        connection = await connect()
+        answer = _Collected()
+        try:
+            connection.send(replica.request(b"GET", path), answer)
+            return await answer.finished
+        except ConnectionFault as fault:
+            if not fault.is_stale:
+                raise
+        finally:
+            replica.give_back(connection)
+    raise ConnectionFault("the replica closes every connection")
+
+
+class Prober:
+    """Keeps what is known of the replicas up to date."""
+
+    def __init__(self, pool: Pool, settings: ProbeSettings, *, clock: Clock) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._clock = clock
+        self._tasks = Tasks("prober")
+        self._round: asyncio.Task[None] | None = None
+        self._looked_at = -_REFRESH_PAUSE_S
+
+    async def open(self) -> None:
+        """Look at every replica once, and go on looking in the background."""
+        await self.look()
+        self._tasks.start(self._keep_looking(), name="rounds")
+
+    async def close(self) -> None:
+        """Look no more."""
+        await self._tasks.close()
+
+    async def look(self) -> None:
+        """Look at every replica now; whoever calls meanwhile waits for the same look."""
+        if self._round is None or self._round.done():
+            self._round = self._tasks.start(self._look(), name="one round")
+        await asyncio.shield(self._round)
+
+    async def look_again(self) -> None:
+        """Look now, unless that was done a moment ago."""
+        if self._clock.now() - self._looked_at >= _REFRESH_PAUSE_S:
+            await self.look()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.every_s)
+            await self.look()
+
+    async def _look(self) -> None:
+        await asyncio.gather(*(self._look_at(replica) for replica in self._pool.replicas))
+        self._looked_at = self._clock.now()
+
+    async def _look_at(self, replica: Replica) -> None:
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await self._ask(replica)
+        except (ConnectionFault, TimeoutError, _NotWell) as reason:
+            log.debug("probe of %s: %s", replica.name, str(reason) or "no answer in time")
+            is_unreachable = isinstance(reason, ConnectionFault)
+            replica.see(Sign.UNREACHABLE if is_unreachable else Sign.PROBE_FAILED)
+        else:
+            replica.see(Sign.PROBE_ANSWERED)
+        replica.is_known = True
+        replica.close_idle(older_than_s=IDLE_S)
+
+    async def _ask(self, replica: Replica) -> None:
+        """Take in what a replica says of itself; raise when it is not well."""
+        status, _ = await fetch(replica, "/health")
+        if status not in {200, 404}:  # a server without this route may still be well
+            raise _NotWell(f"/health says {status}")
+        asked_at = self._clock.now()
+        status, body = await fetch(replica, "/v1/models")
+        models = _models(body) if status == 200 else None  # noqa: PLR2004
+        if models is None:
+            raise _NotWell(f"/v1/models says {status}")
+        replica.latency_s = self._clock.now() - asked_at
+        replica.models = models
+
+
+class _NotWell(Exception):
+    """The replica answered, and its answer is no good."""
+
+
+def _models(body: bytes) -> dict[str, dict[str, Any]] | None:
+    """Read the rows of `/v1/models` by id; None when it is no such list."""
+    try:
+        value = codec.loads(body)
+    except codec.MalformedJson:
+        return None
+    rows = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(rows, list):
+        return None
+    return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}

@@ -1,0 +1,157 @@
+"""From the replicas that can answer to an answer: choose, try, and try another while the caller has seen nothing."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from vllm_gateway.clock import Clock
+from vllm_gateway.errors import ReplicasUnusable, ReplicaUnreachable, RouteUnsupported
+from vllm_gateway.exchange import Exchange, Sink
+from vllm_gateway.settings.model import Retry, Timeouts
+from vllm_gateway.upstream.answers import AttemptFailed, start
+from vllm_gateway.upstream.attempt import Attempt
+from vllm_gateway.upstream.budget import RetryBudget
+from vllm_gateway.upstream.connection import Connection, ConnectionFault
+from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.verdicts import Verdict
+
+log = logging.getLogger(__name__)
+
+FORWARDED = frozenset({b"anthropic-version", b"anthropic-beta", b"endpoint-load-metrics-format"})
+"""The caller's headers that reach a replica. All others stay here: they hold keys, or steer what is the gateway's to
+steer."""
+
+
+class Relay:
+    """Gets an exchange answered by one of the replicas it is given."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        choose: Callable[[Sequence[Replica]], Replica],
+        retry: Retry,
+        timeouts: Timeouts,
+        deadlines: Deadlines,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._choose = choose
+        self._most_attempts = retry.attempts
+        self._budget = RetryBudget(percent=retry.budget_percent, clock=clock)
+        self._timeouts = timeouts
+        self._deadlines = deadlines
+        self._clock = clock
+
+    async def run(self, exchange: Exchange, serving: Sequence[Replica], body: bytes, sink: Sink) -> None:
+        """Pass on the answer of one of `serving` to `sink`.
+
+        Raises:
+            GatewayError: nobody answered, or an answer broke off after its beginning had reached the caller.
+        """
+        self._budget.earn()
+        untried = self._fit(exchange, serving)
+        headers = _headers(exchange)
+        while True:
+            replica = self._choose(untried)
+            untried.remove(replica)
+            try:
+                await self._try(exchange, replica, headers, body, sink)
+            except AttemptFailed as failed:
+                self._learn(exchange, replica, failed)
+                if not untried or not self._may_go_on(exchange, failed.verdict):
+                    _conclude(exchange, failed, sink)
+                    return
+            else:
+                return
+
+    def _fit(self, exchange: Exchange, serving: Sequence[Replica]) -> list[Replica]:
+        """Return the replicas that may be asked; raise when there is none."""
+        usable = [replica for replica in serving if replica.is_usable]
+        if not usable:
+            raise ReplicasUnusable("No model server for this model is healthy. Try again in a moment.", retry_after_s=5)
+        path = exchange.operation.path
+        fit = [replica for replica in usable if path not in replica.lacks]
+        if not fit:
+            raise RouteUnsupported(f"No model server offers {path} for this model.")
+        return fit
+
+    def _may_go_on(self, exchange: Exchange, verdict: Verdict) -> bool:
+        """Say whether another replica may be asked; one that only lacks the route has cost nothing."""
+        if verdict.lacks_route:
+            exchange.attempts -= 1
+            return True
+        return verdict.is_retryable and exchange.attempts < self._most_attempts and self._budget.spend()
+
+    def _learn(self, exchange: Exchange, replica: Replica, failed: AttemptFailed) -> None:
+        """Take from a failure what it says about the replica."""
+        if failed.verdict.sign is not None:
+            replica.see(failed.verdict.sign)
+        if failed.verdict.lacks_route:
+            replica.lacks.add(exchange.operation.path)
+        log.debug("exchange %s: replica %s: %s", exchange.id, replica.name, failed)
+
+    async def _try(self, exchange: Exchange, replica: Replica, headers: bytes, body: bytes, sink: Sink) -> None:
+        """Ask one replica; a connection that it had closed while it was free is no failure of anybody."""
+        exchange.attempts += 1
+        exchange.replica = replica.name
+        request = replica.request(b"POST", exchange.operation.path, headers, body)
+        self._pool.chosen(replica)
+        replica.outstanding += 1
+        try:
+            try:
+                await self._hear(exchange, replica, await _connected(replica.checkout), request, sink)
+            except AttemptFailed as failed:
+                if not failed.is_stale:
+                    raise
+                await self._hear(exchange, replica, await _connected(replica.connect), request, sink)
+        finally:
+            replica.outstanding -= 1
+        if replica.health.failures:
+            replica.see(Sign.ANSWERED)
+
+    async def _hear(
+        self, exchange: Exchange, replica: Replica, connection: Connection, request: bytes, sink: Sink
+    ) -> None:
+        """Send the request, and wait until its answer has been passed on or has failed."""
+        attempt = Attempt(exchange, connection, sink, timeouts=self._timeouts, now=self._clock.now())
+        self._deadlines.add(attempt)
+        sink.feed_from(attempt)
+        try:
+            connection.send(request, attempt)
+            await sink.until(attempt.finished)
+        finally:
+            sink.feed_from(None)
+            self._deadlines.remove(attempt)
+            replica.give_back(connection)
+
+
+async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:
+    try:
+        return await connect()
+    except ConnectionFault as fault:
+        error = ReplicaUnreachable("The model server cannot be reached.")
+        raise AttemptFailed(Verdict(error, is_retryable=True, sign=Sign.UNREACHABLE)) from fault
+
+
+def _headers(exchange: Exchange) -> bytes:
+    """Return the lines of a request's head that differ from request to request."""
+    lines = [b"Content-Type: application/json\r\nX-Request-Id: ", exchange.id.encode(), b"\r\n"]
+    for name, value in exchange.headers:
+        if name in FORWARDED:
+            lines += (name, b": ", value, b"\r\n")
+    return b"".join(lines)
+
+
+def _conclude(exchange: Exchange, failed: AttemptFailed, sink: Sink) -> None:
+    """Pass on the replica's own words where they are fit for the caller; raise the error otherwise."""
+    error = failed.verdict.error
+    if not failed.verdict.passes or sink.is_started:
+        raise error from failed
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(failed.body))]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    start(exchange, sink, failed.status, headers)
+    sink.write(failed.body)
+    sink.end()

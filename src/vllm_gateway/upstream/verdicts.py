@@ -1,0 +1,114 @@
+"""What to make of an answer that is not a 200: whose fault it is, and whether another replica may do better."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from vllm_gateway import codec
+from vllm_gateway.errors import (
+    GatewayError,
+    ModelUnknown,
+    ReplicaFailed,
+    ReplicaOverloaded,
+    ReplicaRefused,
+    ReplicaSilent,
+    RouteUnsupported,
+)
+from vllm_gateway.exchange import Headers, Operation
+from vllm_gateway.upstream.health import Sign
+
+MAX_ERROR_BYTES = 64 * 1024
+"""More than this of an error is not read: no error needs it, and some have come to many megabytes."""
+_RETRY_AFTER_S = 1.0
+"""vLLM says 503 without saying for how long; its queue moves within a second."""
+_MOST_RETRY_AFTER_S = 120.0
+"""Client libraries ignore a longer wait."""
+_NOT_FOUND_TEXT = {"Not Found", "Method Not Allowed"}
+"""What the web framework under vLLM answers where it has no such route; vLLM's own 404 is about models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer other than 200 means."""
+
+    error: GatewayError
+    """What the caller is told when no other replica does better."""
+    is_retryable: bool = False
+    """Another replica may do better."""
+    sign: Sign | None = None
+    """What it says about the replica's health."""
+    lacks_route: bool = False
+    """The replica does not offer this route at all."""
+    passes: bool = False
+    """The body itself is fit for the caller, byte for byte."""
+
+
+def judge(status: int, headers: Headers, body: bytes, operation: Operation) -> Verdict:
+    """Judge an answer whose status is not 200."""
+    value = _json(body)
+    if status in {404, 405} and _detail(value) in _NOT_FOUND_TEXT:
+        sentence = f"No model server offers {operation.path} for this model."
+        return Verdict(RouteUnsupported(sentence), is_retryable=True, lacks_route=True)
+    if status == HTTPStatus.NOT_FOUND and _field(value, "param") == "model":
+        sentence = "The model is no longer served. Try again in a moment."
+        return Verdict(ModelUnknown(sentence, param="model"), is_retryable=True)
+    if status in {401, 403}:
+        sentence = "The model server does not accept the gateway's key. Whoever runs the gateway must set it right."
+        return Verdict(ReplicaFailed(sentence), is_retryable=True, sign=Sign.FAILED)
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.NOT_IMPLEMENTED:
+        message = _field(value, "message") or "The model server refused the request."
+        refused = ReplicaRefused(
+            message, status=status, param=_field(value, "param"), retry_after_s=_retry_after(headers)
+        )
+        passes = operation.dialect.is_fault(value)
+        return Verdict(refused, is_retryable=status in {408, 429}, passes=passes)
+    return _judge_failure(status, headers)
+
+
+def judge_event(event: bytes) -> Verdict:
+    """Judge the JSON of an error event: vLLM's tell in `code` what the status would have been."""
+    value = _json(event)
+    error = value.get("error") if isinstance(value, dict) else None
+    status = error.get("code") if isinstance(error, dict) else None
+    message = _field(value, "message")
+    if isinstance(status, int) and message and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Verdict(ReplicaRefused(message, status=status, param=_field(value, "param")))
+    failed = ReplicaFailed("The model server failed while it was answering.")
+    return Verdict(failed, is_retryable=True, sign=Sign.FAILED)
+
+
+def _judge_failure(status: int, headers: Headers) -> Verdict:
+    """Judge an answer that says that the replica is to blame, or that is none at all."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sentence = "The model server has too much to do. Try again in a moment."
+        retry_after_s = _retry_after(headers) or _RETRY_AFTER_S
+        return Verdict(ReplicaOverloaded(sentence, retry_after_s=retry_after_s), is_retryable=True)
+    if status == HTTPStatus.GATEWAY_TIMEOUT:
+        return Verdict(ReplicaSilent("The model server timed out."), is_retryable=True, sign=Sign.FAILED)
+    return Verdict(ReplicaFailed("The model server failed."), is_retryable=True, sign=Sign.FAILED)
+
+
+def _json(body: bytes) -> object:
+    try:
+        value: object = codec.loads(body)
+    except codec.MalformedJson:
+        return None
+    return value
+
+
+def _detail(value: object) -> object:
+    return value.get("detail") if isinstance(value, dict) else None
+
+
+def _field(value: object, name: str) -> str | None:
+    """Return a string out of an error object, whichever of the two shapes it has."""
+    error = value.get("error") if isinstance(value, dict) else None
+    found = error.get(name) if isinstance(error, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _retry_after(headers: Headers) -> float | None:
+    """Return the seconds of `Retry-After`; its other form, a date, is not worth a clock's trust."""
+    for name, value in headers:
+        if name == b"retry-after" and value.isdigit():
+            return min(float(value), _MOST_RETRY_AFTER_S)
+    return None

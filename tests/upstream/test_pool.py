@@ -1,0 +1,136 @@
+"""The replicas and the connections that are kept to them."""
+
+from tests.scripted import Visit, scripted
+from vllm_gateway.clock import HandClock
+from vllm_gateway.settings.model import Upstream
+from vllm_gateway.upstream.connection import Connection
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.pool import IDLE_S, MAX_IDLE, Pool, Replica
+
+
+async def quiet(visit: Visit) -> None:
+    """Say nothing, and stay."""
+    await visit.until_closed()
+
+
+def a_replica(port: int, clock: HandClock | None = None, **settings: object) -> Replica:
+    """Return a replica on this machine."""
+    upstream = Upstream.model_validate({"url": f"http://127.0.0.1:{port}/v1", **settings})
+    return Replica("r", upstream, clock=clock or HandClock(), connect_s=2)
+
+
+async def test_a_free_connection_is_used_again() -> None:
+    """What was given back is given out again, the youngest first."""
+    async with scripted(quiet) as server:
+        replica = a_replica(server.port)
+        one, two = await replica.checkout(), await replica.checkout()
+        replica.give_back(one)
+        replica.give_back(two)
+        assert await replica.checkout() is two
+        assert await replica.checkout() is one
+
+
+async def test_an_old_connection_is_not_used() -> None:
+    """VLLM closes after 5 seconds; a connection that is nearly as old is closed here first."""
+    clock = HandClock()
+    async with scripted(quiet) as server:
+        replica = a_replica(server.port, clock)
+        old = await replica.checkout()
+        replica.give_back(old)
+        clock.move(IDLE_S + 0.01)
+        assert await replica.checkout() is not old
+        assert not old.is_open
+
+
+async def test_a_connection_in_use_is_closed_and_not_kept() -> None:
+    """A connection whose answer has not ended cannot serve anybody else."""
+
+    class Deaf:
+        def head(self, *_: object) -> None: ...
+        def body(self, *_: object) -> None: ...
+        def done(self) -> None: ...
+        def failed(self, *_: object) -> None: ...
+
+    async with scripted(quiet) as server:
+        replica = a_replica(server.port)
+        busy = await replica.checkout()
+        busy.send(b"GET / HTTP/1.1\r\n\r\n", Deaf())
+        replica.give_back(busy)
+        assert not busy.is_open
+        assert await replica.checkout() is not busy
+
+
+async def test_not_more_than_some_connections_are_kept() -> None:
+    """A burst of callers does not leave its connections open for ever."""
+    async with scripted(quiet) as server:
+        replica = a_replica(server.port)
+        out = [await replica.checkout() for _ in range(MAX_IDLE + 3)]
+        for connection in out:
+            replica.give_back(connection)
+        assert sum(connection.is_open for connection in out) == MAX_IDLE
+        replica.close_idle()
+        assert not any(connection.is_open for connection in out)
+
+
+async def test_idle_connections_are_closed_by_age() -> None:
+    """Only those that have rested too long are closed."""
+    clock = HandClock()
+    async with scripted(quiet) as server:
+        replica = a_replica(server.port, clock)
+        old, young = await replica.checkout(), await replica.checkout()
+        replica.give_back(old)
+        clock.move(3)
+        replica.give_back(young)
+        clock.move(2)
+        replica.close_idle(older_than_s=IDLE_S)
+        assert (old.is_open, young.is_open) == (False, True)
+
+
+def test_a_request_has_one_head_and_the_replicas_own_key() -> None:
+    """Host, key and length are the gateway's; the path keeps what stands before `/v1` in the address."""
+    upstream = Upstream.model_validate({"url": "http://gpu.internal:8000/team/v1", "api_key": "sk-replica"})
+    replica = Replica("r", upstream, clock=HandClock(), connect_s=2)
+    request = replica.request(b"POST", "/v1/chat/completions", b"X-Request-Id: 1\r\n", b"{}")
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /team/v1/chat/completions HTTP/1.1"
+    assert lines.count(b"Host: gpu.internal:8000") == 1
+    assert lines.count(b"Authorization: Bearer sk-replica") == 1
+    assert lines.count(b"Content-Length: 2") == 1
+    assert body == b"{}"
+
+
+def test_a_replica_that_goes_out_forgets_what_it_lacked() -> None:
+    """It may come back as another program."""
+    replica = a_replica(1)
+    replica.see(Sign.PROBE_ANSWERED)
+    replica.lacks.add("/v1/embeddings")
+    replica.see(Sign.UNREACHABLE)
+    assert not replica.is_usable
+    assert replica.lacks == set()
+
+
+def test_names_count_within_their_route_and_tell_no_address() -> None:
+    """Names are for people and for replies, where an address must not appear."""
+    upstreams = [Upstream(url="http://10.0.0.1:1", route=route) for route in ("tiny", "big", "tiny")]
+    pool = Pool(upstreams, clock=HandClock(), connect_s=1)
+    assert [replica.name for replica in pool.replicas] == ["tiny-1", "big-1", "tiny-2"]
+
+
+def test_choices_are_numbered() -> None:
+    """Whoever was chosen later has the higher number."""
+    pool = Pool([Upstream(url="http://a"), Upstream(url="http://b")], clock=HandClock(), connect_s=1)
+    first, second = pool.replicas
+    pool.chosen(second)
+    pool.chosen(first)
+    assert 0 < second.last_chosen < first.last_chosen
+
+
+async def test_closing_the_pool_closes_what_is_free() -> None:
+    """No connection outlives the gateway."""
+    async with scripted(quiet) as server:
+        pool = Pool([Upstream(url=server.url)], clock=HandClock(), connect_s=1)
+        connection: Connection = await pool.replicas[0].checkout()
+        pool.replicas[0].give_back(connection)
+        pool.close()
+        assert not connection.is_open

@@ -1,0 +1,171 @@
+"""What to make of an answer that is not a 200."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.exchanges import OPERATIONS
+from tests.recorded import Recording, recording, recordings
+from vllm_gateway import codec
+from vllm_gateway.errors import (
+    GatewayError,
+    ModelUnknown,
+    ReplicaFailed,
+    ReplicaOverloaded,
+    ReplicaRefused,
+    ReplicaSilent,
+    RouteUnsupported,
+)
+from vllm_gateway.exchange import Headers
+from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.verdicts import Verdict, judge, judge_event
+
+CHAT = OPERATIONS["/v1/chat/completions"]
+REFUSED = b'{"error":{"message":"No.","type":"BadRequestError","param":"n","code":400}}'
+NO_HEADERS: Headers = []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "is_retryable", "sign", "passes"),
+    [
+        (400, REFUSED, ReplicaRefused, False, None, True),
+        (422, REFUSED, ReplicaRefused, False, None, True),
+        (400, b"<html>", ReplicaRefused, False, None, False),
+        (400, b"", ReplicaRefused, False, None, False),
+        (413, b"[]", ReplicaRefused, False, None, False),
+        (429, REFUSED, ReplicaRefused, True, None, True),
+        (408, REFUSED, ReplicaRefused, True, None, True),
+        (501, REFUSED, ReplicaRefused, False, None, True),
+        (401, b'{"error":"Unauthorized"}', ReplicaFailed, True, Sign.FAILED, False),
+        (403, REFUSED, ReplicaFailed, True, Sign.FAILED, False),
+        (500, REFUSED, ReplicaFailed, True, Sign.FAILED, False),
+        (502, b"", ReplicaFailed, True, Sign.FAILED, False),
+        (503, b"", ReplicaOverloaded, True, None, False),
+        (504, b"", ReplicaSilent, True, Sign.FAILED, False),
+        (599, b"", ReplicaFailed, True, Sign.FAILED, False),
+        (302, b"", ReplicaFailed, True, Sign.FAILED, False),
+        (204, b"", ReplicaFailed, True, Sign.FAILED, False),
+        (404, b'{"detail":"Not Found"}', RouteUnsupported, True, None, False),
+        (405, b'{"detail":"Method Not Allowed"}', RouteUnsupported, True, None, False),
+        (404, b'{"detail":"Gone fishing"}', ReplicaRefused, False, None, False),
+        (404, REFUSED, ReplicaRefused, False, None, True),
+        (404, REFUSED.replace(b'"n"', b'"model"'), ModelUnknown, True, None, False),
+    ],
+)
+def test_a_status_has_its_verdict(
+    status: int, body: bytes, error: type[GatewayError], sign: Sign | None, *, is_retryable: bool, passes: bool
+) -> None:
+    """Whose fault it is, whether another may do better, and whether the replica's own words fit the caller."""
+    verdict = judge(status, NO_HEADERS, body, CHAT)
+    assert type(verdict.error) is error
+    assert (verdict.is_retryable, verdict.sign, verdict.passes) == (is_retryable, sign, passes)
+    assert verdict.lacks_route is (error is RouteUnsupported)
+
+
+REFUSALS = [each for each in recordings() if each.status != 200 and each.path in OPERATIONS]
+
+
+@pytest.mark.parametrize("call", REFUSALS, ids=lambda call: call.name)
+def test_what_vllm_refused_is_refused(call: Recording) -> None:
+    """Each recorded error is the request's fault, says nothing of the replica's health, and keeps its status."""
+    operation = OPERATIONS[call.path]
+    verdict = judge(call.status, NO_HEADERS, call.body, operation)
+    assert verdict.sign is None
+    if verdict.lacks_route:
+        assert call.body in {b'{"detail":"Not Found"}', b'{"detail":"Method Not Allowed"}'}
+        assert verdict.error.status == 501
+    elif isinstance(verdict.error, ModelUnknown):
+        assert call.name.endswith(("_wrong_model", "_wrong_model_stream"))
+        assert verdict.is_retryable
+    else:
+        assert not verdict.is_retryable
+        assert verdict.error.status == call.status
+        assert verdict.error.message == codec.loads(call.body)["error"]["message"]
+        assert verdict.passes is operation.dialect.is_fault(codec.loads(call.body))
+
+
+def test_a_mistake_keeps_the_field_that_vllm_blamed() -> None:
+    """The caller's client shows it, also where the error is written anew."""
+    call = recording("messages_no_max_tokens")
+    verdict = judge(call.status, NO_HEADERS, call.body, OPERATIONS[call.path])
+    assert verdict.error.param == "body.max_tokens"
+    assert not verdict.passes
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry_after_s"),
+    [
+        (429, [(b"retry-after", b"7")], 7),
+        (429, [(b"date", b"x"), (b"retry-after", b"7")], 7),
+        (429, [], None),
+        (429, [(b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT")], None),
+        (429, [(b"retry-after", b"-1")], None),
+        (429, [(b"retry-after", b"86400")], 120),
+        (429, [(b"retry-after", b"9" * 400)], 120),
+        (503, [(b"retry-after", b"7")], 7),
+        (503, [], 1),
+        (503, [(b"retry-after", b"soon")], 1),
+        (400, [], None),
+    ],
+)
+def test_the_time_to_wait_is_kept_within_reason(status: int, headers: Headers, retry_after_s: float | None) -> None:
+    """Seconds pass, up to what clients heed; an overloaded replica that says nothing means a second."""
+    assert judge(status, headers, REFUSED, CHAT).error.retry_after_s == retry_after_s
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 502, 503, 504])
+def test_a_failing_replicas_words_stay_here(status: int) -> None:
+    """A stack trace or a host name in them is nobody's business outside."""
+    secret = b'{"error":{"message":"Traceback at 10.0.0.7","param":null}}'
+    verdict = judge(status, NO_HEADERS, secret, CHAT)
+    assert "10.0.0.7" not in verdict.error.message
+    assert not verdict.passes
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            b'{"error":{"message":"Too long.","type":"BadRequestError","param":"max_tokens","code":400}}',
+            (ReplicaRefused, 400, "Too long.", "max_tokens", False, None),
+        ),
+        (
+            b'{"error":{"message":"Boom at 10.0.0.7","code":500}}',
+            (ReplicaFailed, 502, "The model server failed while it was answering.", None, True, Sign.FAILED),
+        ),
+        (b"[DONE]", (ReplicaFailed, 502, "The model server failed while it was answering.", None, True, Sign.FAILED)),
+        (
+            b'{"type":"error","error":{"type":"api_error","message":"No."}}',
+            (ReplicaFailed, 502, "The model server failed while it was answering.", None, True, Sign.FAILED),
+        ),
+        (
+            b'{"error":{"code":"400","message":"No."}}',
+            (ReplicaFailed, 502, "The model server failed while it was answering.", None, True, Sign.FAILED),
+        ),
+        (
+            b'{"error":{"code":400}}',
+            (ReplicaFailed, 502, "The model server failed while it was answering.", None, True, Sign.FAILED),
+        ),
+    ],
+)
+def test_an_error_event_is_judged_by_its_code(event: bytes, expected: tuple[object, ...]) -> None:
+    """With a 4xx in it the request was wrong; anything else is the replica's failure, and its words stay here."""
+    verdict = judge_event(event)
+    error = verdict.error
+    assert (
+        type(error),
+        error.status,
+        error.message,
+        error.param,
+        verdict.is_retryable,
+        verdict.sign,
+    ) == expected
+
+
+@given(st.integers(100, 599), st.binary(max_size=30) | st.sampled_from([REFUSED, b'{"error":[]}', b'{"detail":[{}]}']))
+def test_every_answer_gets_a_verdict(status: int, body: bytes) -> None:
+    """Whatever a replica says, the caller gets an error status with a sentence."""
+    verdict: Verdict = judge(status, [(b"retry-after", body)], body, CHAT)
+    assert 400 <= verdict.error.status < 600
+    assert verdict.error.message
+    assert judge_event(body).error.message
