@@ -1,0 +1,256 @@
+"""The ASGI lane: takes an exchange from an ASGI server and gives its answer back, event by event."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeVar
+
+from vllm_gateway.clock import Clock
+from vllm_gateway.edge.faults import write_fault
+from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
+from vllm_gateway.pipeline import Pipeline
+from vllm_gateway.tasks import Tasks
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
+
+CLOSE_EXTENSION = "vllm_gateway.close"
+"""Scope extension of our own server: its `close` closes the caller's connection behind what was written."""
+HIGH_WATER_BYTES = 64 * 1024
+"""So much may wait for a slow caller before the replica has to wait too."""
+LINGER_S = 0.1
+"""How long a cut connection stays open behind the last event: some clients throw away what arrives with the end."""
+_CLOSING_S = 5.0
+_DISCARD_BYTES = 64 * 1024 * 1024
+_DISCARD_S = 5.0
+"""How much of an oversized body is read and thrown away, so that its sender gets to read the refusal."""
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+
+
+class Lane:
+    """Runs exchanges for an ASGI server."""
+
+    def __init__(self, pipeline: Pipeline, *, max_body_bytes: int, clock: Clock) -> None:
+        self._pipeline = pipeline
+        self._max_body_bytes = max_body_bytes
+        self._clock = clock
+        self._tasks = Tasks("asgi lane")
+
+    async def answer(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        sink = AsgiSink(scope, send)
+        caller = _Caller(scope["headers"], receive, sink, self._max_body_bytes)
+        exchange = Exchange(
+            id=request_id(scope["headers"]),
+            operation=operation,
+            headers=scope["headers"],
+            receive=lambda: caller.read_body(self._tasks),
+            started=self._clock.now(),
+        )
+        try:
+            await self._run(exchange, sink, caller)
+            await sink.finish()
+            if sink.is_cut:
+                await caller.left()
+        except asyncio.CancelledError:
+            if not sink.is_gone:
+                raise
+        finally:
+            caller.forget()
+
+    async def _run(self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller") -> None:
+        try:
+            await self._pipeline.run(exchange, sink)
+        except GatewayError as error:
+            write_fault(error, exchange, sink)
+            if isinstance(error, BodyTooLarge):
+                await sink.flush(is_more_to_come=True)
+                await caller.discard_body()
+
+    async def close(self) -> None:
+        """Watch no caller any more."""
+        await self._tasks.close()
+
+
+class AsgiSink:
+    """Queues what is written, and lets the exchange's own task send it while it waits."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.is_gone = False
+        self.is_started = False
+        self.is_over = False
+        """The reply is complete, or was cut off."""
+        self.is_cut = False
+        """The reply is not to be completed."""
+        self._close: Callable[[], None] | None = scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("close")
+        self._send = send
+        self._head: Message | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_ended = False
+        self._flow: Flow | None = None
+        self._is_flow_paused = False
+        self._news = asyncio.Event()
+
+    def feed_from(self, flow: Flow | None) -> None:
+        """Name the flow that is to wait when the caller is slow."""
+        self._flow = flow
+        self._is_flow_paused = False
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Queue the head of the reply."""
+        self.is_started = True
+        self._head = {"type": "http.response.start", "status": status, "headers": headers}
+
+    def write(self, data: bytes) -> None:
+        """Queue a part of the body."""
+        self._parts.append(data)
+        self._size += len(data)
+        self._news.set()
+        if self._size > HIGH_WATER_BYTES and self._flow is not None and not self._is_flow_paused:
+            self._is_flow_paused = True
+            self._flow.pause()
+
+    def end(self) -> None:
+        """Complete the reply behind what is queued."""
+        self._is_ended = True
+
+    def cut(self) -> None:
+        """Close the connection behind what is queued."""
+        self.is_cut = True
+
+    async def until(self, done: "asyncio.Future[T]") -> T:
+        """Send what is written until `done`, and all that was written before it."""
+        done.add_done_callback(self._wake)
+        while not done.done():
+            await self._news.wait()
+            self._news.clear()
+            if self._parts:
+                await self.flush(is_more_to_come=True)
+        return done.result()
+
+    async def flush(self, *, is_more_to_come: bool) -> None:
+        """Send what is queued."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            await self._send(head)
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts or not is_more_to_come:
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            await self._send({"type": "http.response.body", "body": body, "more_body": is_more_to_come})
+        if self._is_flow_paused and self._flow is not None:
+            self._is_flow_paused = False
+            self._flow.resume()
+
+    async def finish(self) -> None:
+        """Send the rest and bring the reply to its end, whichever it is to have."""
+        if self.is_gone or not self.is_started:
+            return
+        if self.is_cut:
+            await self.flush(is_more_to_come=True)
+            await asyncio.sleep(LINGER_S)
+            self.is_over = True
+            if self._close is not None:
+                self._close()
+        elif self._is_ended:
+            self.is_over = True
+            await self.flush(is_more_to_come=False)
+
+    def _wake(self, _: "asyncio.Future[T]") -> None:
+        self._news.set()
+
+
+class _Caller:
+    """The caller's side of one request: its body, and whether it is still there."""
+
+    def __init__(self, headers: Headers, receive: Receive, sink: AsgiSink, max_body_bytes: int) -> None:
+        self._headers = headers
+        self._receive = receive
+        self._sink = sink
+        self._max_body_bytes = max_body_bytes
+        self._watching: asyncio.Task[None] | None = None
+        self._expects_continue = False
+
+    async def read_body(self, tasks: Tasks) -> bytes:
+        """Read the body to its end, and begin to watch whether the caller stays.
+
+        Raises:
+            BodyTooLarge: it is over the limit; the rest of it was not read.
+            CallerGone: the caller left before the end of it.
+            MediaTypeWrong: it is announced as something other than JSON.
+        """
+        self._check_headers()
+        parts: list[bytes] = []
+        size = 0
+        is_more_to_come = True
+        while is_more_to_come:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._sink.is_gone = True
+                raise CallerGone
+            parts.append(message["body"])
+            size += len(message["body"])
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            is_more_to_come = message["more_body"]
+        task = asyncio.current_task()
+        if task is not None:
+            self._watching = tasks.start(self._watch(task), name="watch the caller")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def discard_body(self) -> None:
+        """Read on for a while without keeping anything: a caller that is still sending does not read."""
+        if self._expects_continue:  # it waits for leave to send, and will not get it
+            return
+        left = _DISCARD_BYTES
+        try:
+            async with asyncio.timeout(_DISCARD_S):
+                while left > 0:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect" or not message["more_body"]:
+                        return
+                    left -= len(message["body"])
+        except TimeoutError:
+            return
+
+    async def left(self) -> None:
+        """Wait until a connection that was closed on this side is gone, for as long as its last bytes may need."""
+        if self._watching is not None:
+            await asyncio.wait([self._watching], timeout=_CLOSING_S)
+
+    def forget(self) -> None:
+        """Watch no longer."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _watch(self, task: "asyncio.Task[Any]") -> None:
+        """Stop the exchange when the caller leaves; that closes the replica's connection too."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._sink.is_over:
+            self._sink.is_gone = True
+            task.cancel()
+
+    def _check_headers(self) -> None:
+        for name, value in self._headers:
+            if name == b"content-type" and value.split(b";")[0].strip().lower() != b"application/json":
+                raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
+            if name == b"content-length" and int(value) > self._max_body_bytes:
+                self._expects_continue = any(each == b"expect" for each, _ in self._headers)
+                raise self._too_large()
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body is larger than the {self._max_body_bytes} bytes that are allowed.")
+
+
+def request_id(headers: Headers) -> str:
+    """Return the caller's own id when it is a safe one, otherwise a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value.decode()
+    return uuid.uuid4().hex

@@ -1,0 +1,1 @@
+"""What happened: one record for each exchange, and those who read it."""

@@ -1,0 +1,146 @@
+"""The gateway's own routes: models for every kind of client, and health for people and probes."""
+
+import asyncio
+
+import anthropic
+import openai
+import pytest
+
+from tests.gateway import gateway
+from tests.scripted import Play, Visit, scripted
+
+
+def serving(*ids: str, length: int = 4096) -> Play:
+    """Return a replica that serves these models and says no more."""
+
+    async def play(visit: Visit) -> None:
+        while True:
+            request = await visit.request()
+            if request.startswith(b"GET /health"):
+                await visit.say_json(b"")
+                continue
+            rows = ",".join(
+                f'{{"id":"{model}","object":"model","created":1795219840,"owned_by":"vllm","root":"org/{model}",'
+                f'"parent":null,"max_model_len":{length},"permission":[]}}'
+                for model in ids
+            )
+            await visit.say_json(f'{{"object":"list","data":[{rows}]}}'.encode())
+
+    return play
+
+
+async def test_models_are_merged_over_replicas() -> None:
+    """Each id appears once, with everyone who serves it, and the shortest context of them."""
+    async with (
+        scripted(serving("a", "b")) as one,
+        scripted(serving("b", length=2048)) as two,
+        gateway(one.url, two.url) as door,
+    ):
+        body = (await door.http.get("/v1/models")).json()
+    assert [row["id"] for row in body["data"]] == ["a", "b"]
+    assert body["object"] == "list"
+    b = body["data"][1]
+    assert (b["root"], b["max_model_len"], b["owned_by"]) == ("org/b", 2048, "vllm")
+    assert [source["source"] for source in b["sources"]] == ["default-1", "default-2"]
+    assert all(source["latency_ms"] >= 0 for source in b["sources"])
+
+
+async def test_aliases_are_models_and_the_allow_list_hides_the_rest() -> None:
+    """An alias is listed under its own name; what may not be asked for is not listed."""
+    settings = {"aliases": {"claude-mine": "a", "gone": "nobody"}, "allowed_models": ("claude-mine",)}
+    async with scripted(serving("a", "b")) as one, gateway(one.url, **settings) as door:
+        rows = (await door.http.get("/v1/models")).json()["data"]
+        assert [(row["id"], row["alias_of"], row["root"]) for row in rows] == [("claude-mine", "a", "org/a")]
+        assert (await door.http.get("/v1/models/b")).status_code == 403
+
+
+async def test_one_model_can_be_asked_for_with_slashes_in_its_name() -> None:
+    """An id like `org/name` is found, plain or escaped; an unknown one names those that exist."""
+    async with scripted(serving("org/name")) as one, gateway(one.url) as door:
+        plain = await door.http.get("/v1/models/org/name")
+        escaped = await door.http.get("/v1/models/org%2Fname")
+        unknown = await door.http.get("/v1/models/nope")
+    assert plain.json()["id"] == escaped.json()["id"] == "org/name"
+    assert unknown.status_code == 404
+    assert unknown.json()["error"]["code"] == "model_not_found"
+    assert "org/name" in unknown.json()["error"]["message"]
+
+
+async def test_the_sdks_read_the_list() -> None:
+    """OpenAI's and Anthropic's libraries both understand the one list."""
+    async with scripted(serving("a")) as one, gateway(one.url) as door:
+        async with openai.AsyncOpenAI(base_url=f"{door.url}/v1", api_key="x") as client:
+            assert [model.id async for model in client.models.list()] == ["a"]
+            assert (await client.models.retrieve("a")).owned_by == "vllm"
+            with pytest.raises(openai.NotFoundError, match="Available: a"):
+                await client.models.retrieve("b")
+        async with anthropic.AsyncAnthropic(base_url=door.url, api_key="x") as other:
+            models = [model async for model in other.models.list()]
+            assert [(model.id, model.type, model.display_name) for model in models] == [("a", "model", "a")]
+
+
+async def test_codex_gets_its_own_rows_when_it_names_its_version() -> None:
+    """`models[]` is there for a caller with `client_version`, and not for others."""
+    async with scripted(serving("a")) as one, gateway(one.url) as door:
+        plain = (await door.http.get("/v1/models")).json()
+        codex = (await door.http.get("/v1/models?client_version=0.162.1")).json()
+    assert "models" not in plain
+    row = codex["models"][0]
+    assert (row["slug"], row["context_window"], row["visibility"]) == ("a", 4096, "list")
+    required = {"supported_reasoning_levels", "shell_type", "truncation_policy", "base_instructions", "priority"}
+    assert required <= row.keys()
+
+
+async def test_an_unchanged_list_is_304() -> None:
+    """A client that has the list need not load it again."""
+    async with scripted(serving("a")) as one, gateway(one.url, probe={"every_s": 60}) as door:
+        first = await door.http.get("/v1/models")
+        again = await door.http.get("/v1/models", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_model_loaded_later_is_found_without_waiting_for_the_next_look() -> None:
+    """An unknown name makes the gateway look again, so that a new adapter can be used at once."""
+    models = ["a"]
+
+    async def play(visit: Visit) -> None:
+        await serving(*models)(visit)
+
+    async with scripted(play) as one, gateway(one.url, probe={"every_s": 60}) as door:
+        models.append("b")
+        for visit in one.visits:
+            visit.writer.close()
+        await asyncio.sleep(1.0)  # the pause between two looks that callers can cause
+        assert (await door.http.get("/v1/models/b")).status_code == 404
+        reply = await door.http.post("/v1/chat/completions", json={"model": "b", "messages": []})
+        assert "No model server offers the model" not in reply.text
+
+
+@pytest.mark.parametrize(("upstream_is_there", "vllm", "ready"), [(True, "ok", 200), (False, "unavailable", 503)])
+async def test_health_tells_gateway_and_replicas_apart(upstream_is_there: bool, vllm: str, ready: int) -> None:  # noqa: FBT001 - a test's parameter
+    """The gateway is well as long as it runs; ready only with a usable replica; alive in any case."""
+    async with scripted(serving("a")) as one, gateway(one.url if upstream_is_there else "http://127.0.0.1:1") as door:
+        health = await door.http.get("/health")
+        assert health.status_code == 200
+        assert health.json().items() >= {"status": "ok", "ok": True, "vllm": vllm, "draining": False}.items()
+        assert (await door.http.get("/readyz")).status_code == ready
+        assert (await door.http.get("/livez")).status_code == 200
+        assert (await door.http.get("/startupz")).status_code == 200
+
+
+async def test_the_documentation_is_there() -> None:
+    """The OpenAPI description and both pages over it are served."""
+    async with scripted(serving("a")) as one, gateway(one.url) as door:
+        assert (await door.http.get("/docs")).status_code == 200
+        assert (await door.http.get("/redoc")).status_code == 200
+        assert "/v1/models" in (await door.http.get("/openapi.json")).json()["paths"]
+
+
+async def test_unknown_paths_and_methods_are_told_in_openais_shape() -> None:
+    """The framework's own errors do not reach anybody."""
+    async with scripted(serving("a")) as one, gateway(one.url) as door:
+        unknown = await door.http.get("/what")
+        wrong = await door.http.post("/health")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "GET"

@@ -1,0 +1,68 @@
+"""A gateway inside the test's own event loop, on a real socket."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from tests.waiting import until
+from vllm_gateway import serve
+from vllm_gateway.edge.server import Server, Stop
+from vllm_gateway.settings.model import Settings, Upstream
+
+
+@dataclass
+class Gateway:
+    """A running gateway, and a client for it."""
+
+    parts: serve.Parts
+    asked_to_stop: Stop
+    port: int
+    http: httpx2.AsyncClient
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """Tell it to stop, as SIGTERM does."""
+        self.asked_to_stop.ask()
+
+
+@asynccontextmanager
+async def gateway(*upstreams: str, **settings: Any) -> AsyncIterator[Gateway]:  # noqa: ANN401 - any setting
+    """Run a gateway in front of `upstreams`."""
+    chosen = Settings(upstreams=tuple(Upstream(url=url) for url in upstreams), **settings)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=serve.BACKLOG)
+    port = listener.getsockname()[1]
+    async with serve.build(chosen) as parts:
+        stop = Stop()
+        server = Server(serve.server_config(chosen, parts.door), stop=stop, drain=parts.drain.run)
+        running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+            await until(lambda: server.started)
+            try:
+                yield Gateway(parts, stop, port, http)
+            finally:
+                await http.aclose()
+                stop.ask()
+                await running
+
+
+async def raw(port: int, request: bytes, *, until_closed: bool = True) -> bytes:
+    """Send bytes as they are, and return what comes back until the other side closes or falls silent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        writer.write(request)
+        async with asyncio.timeout(5 if until_closed else 0.3):
+            while data := await reader.read(65536):
+                answer += data
+    writer.close()
+    return answer

@@ -1,0 +1,172 @@
+"""The story of an exchange, and its one outcome, whatever happens."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.gateway import gateway
+from tests.scripted import MODEL, Visit, as_replica, scripted
+from tests.upstream.test_answers import Notes, chat
+from vllm_gateway.clock import HandClock, SystemClock
+from vllm_gateway.errors import Draining, InternalFault
+from vllm_gateway.exchange import CallerGone, Exchange
+from vllm_gateway.outcomes import Outcome
+from vllm_gateway.pipeline import Pipeline
+from vllm_gateway.routing.policies import least_busy
+from vllm_gateway.routing.table import Table
+from vllm_gateway.settings.model import Probe, Retry, Timeouts
+from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.probe import Prober
+from vllm_gateway.upstream.relay import Relay
+
+CHAT = "/v1/chat/completions"
+
+
+def a_pipeline() -> tuple[Pipeline, Ledger]:
+    """Return a pipeline without any replica."""
+    clock = HandClock()
+    pool = Pool((), clock=clock, connect_s=1)
+    relay = Relay(pool, choose=least_busy, retry=Retry(), timeouts=Timeouts(), deadlines=Deadlines(clock), clock=clock)
+    ledger = Ledger(clock)
+    prober = Prober(pool, Probe(), clock=SystemClock())
+    return Pipeline(table=Table(), pool=pool, prober=prober, relay=relay, ledger=ledger), ledger
+
+
+async def test_a_caller_who_leaves_before_the_body_is_closed_as_gone() -> None:
+    """Nobody is told, and it is counted."""
+    pipeline, ledger = a_pipeline()
+    exchange = chat()
+
+    async def leave() -> bytes:
+        raise CallerGone
+
+    exchange.receive = leave
+    await pipeline.run(exchange, Notes())
+    assert ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+
+
+async def test_a_defect_is_told_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong inside is one safe sentence for the caller, and everything for the log."""
+    pipeline, ledger = a_pipeline()
+    exchange = chat()
+
+    async def break_down() -> bytes:
+        raise ZeroDivisionError("secret detail")
+
+    exchange.receive = break_down
+    with pytest.raises(InternalFault) as caught, caplog.at_level(logging.ERROR):
+        await pipeline.run(exchange, Notes())
+    assert "secret" not in str(caught.value)
+    assert "secret detail" in caplog.text
+    assert ledger.outcomes == {Outcome.INTERNAL_ERROR: 1}
+    assert exchange.id in caplog.text
+
+
+async def test_new_work_is_refused_during_the_drain_before_its_body_is_read() -> None:
+    """A gateway that is about to stop reads no more bodies."""
+    pipeline, ledger = a_pipeline()
+    pipeline.is_draining = True
+    exchange = chat()
+
+    async def read() -> bytes:
+        raise AssertionError("the body was read")
+
+    exchange.receive = read
+    with pytest.raises(Draining):
+        await pipeline.run(exchange, Notes())
+    assert ledger.outcomes == {Outcome.REFUSED_OVERLOAD: 1}
+
+
+async def never() -> bytes:
+    """Wait for ever."""
+    forever: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    return await forever
+
+
+def running(exchange: Exchange, sink: Notes) -> tuple["asyncio.Task[None]", Ledger]:
+    """Run an exchange whose body never comes."""
+    pipeline, ledger = a_pipeline()
+    exchange.receive = never
+    return asyncio.get_running_loop().create_task(pipeline.run(exchange, sink)), ledger
+
+
+async def test_an_exchange_can_be_stopped_with_a_reason() -> None:
+    """Whoever stops it says why, and the caller is told."""
+    exchange = chat()
+    task, ledger = running(exchange, Notes())
+    await asyncio.sleep(0)
+    exchange.stop(Draining("over"))
+    with pytest.raises(Draining, match="over"):
+        await task
+    assert ledger.outcomes == {Outcome.REFUSED_OVERLOAD: 1}
+
+
+async def test_a_cancellation_of_somebody_else_goes_on_its_way() -> None:
+    """It is counted, and not swallowed."""
+    task, ledger = running(chat(), Notes())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sum(ledger.outcomes.values()) == 1
+
+
+async def test_a_cancellation_for_a_caller_who_left_ends_quietly() -> None:
+    """The lane cancels when the caller leaves."""
+    sink = Notes()
+    task, ledger = running(chat(), sink)
+    await asyncio.sleep(0)
+    sink.is_gone = True
+    task.cancel()
+    await task
+    assert ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+
+
+async def test_outcomes_add_up_to_the_number_of_requests() -> None:
+    """Good, bad, unknown, failed and abandoned requests together: each is counted once."""
+
+    async def answer(visit: Visit, request: bytes) -> None:
+        if b'"fail"' in request:
+            await visit.say_json(b"{}", "500 Internal Server Error")
+        elif b'"hang"' in request:
+            await visit.until_closed()
+        else:
+            await visit.say_json(b"{}")
+
+    async with scripted(as_replica(answer)) as replica, gateway(replica.url, retry={"attempts": 1}) as door:
+        bodies = [b'{"model":"scripted"}', b"{", b'{"model":"nobody"}', b'{"model":"scripted","x":"fail"}']
+        for body in bodies:
+            await door.http.post(CHAT, content=body)
+        hanging = asyncio.get_running_loop().create_task(door.http.post(CHAT, json={"model": MODEL, "x": "hang"}))
+        await asyncio.sleep(0.1)
+        hanging.cancel()
+        await asyncio.sleep(0.1)
+        assert door.parts.ledger.outcomes == {
+            Outcome.OK: 1,
+            Outcome.BAD_REQUEST: 2,
+            Outcome.UPSTREAM_ERROR: 1,
+            Outcome.CLIENT_GONE: 1,
+        }
+        assert not door.parts.ledger.live
+
+
+async def test_models_are_routed_by_name_default_and_alias() -> None:
+    """The body that reaches the replica names the model that is meant."""
+    seen: list[bytes] = []
+
+    async def answer(visit: Visit, request: bytes) -> None:
+        seen.append(request.partition(b"\r\n\r\n")[2])
+        await visit.say_json(b"{}")
+
+    settings = {"aliases": {"gpt-4o-mini": MODEL}, "default_model": "gpt-4o-mini"}
+    async with scripted(as_replica(answer)) as replica, gateway(replica.url, **settings) as door:
+        for body in ({"model": MODEL}, {"model": "gpt-4o-mini"}, {}):
+            assert (await door.http.post(CHAT, json=body)).status_code == 200
+        unknown = await door.http.post(CHAT, json={"model": "nobody"})
+    assert seen == [b'{"model":"scripted"}'] * 3
+    assert unknown.status_code == 404
+    assert unknown.json()["error"]["code"] == "model_not_found"
+    assert "Available: scripted, gpt-4o-mini." in unknown.json()["error"]["message"]
