@@ -22,7 +22,7 @@ _RETRY_AFTER_S = 1.0
 """vLLM says 503 without saying for how long; its queue moves within a second."""
 _MOST_RETRY_AFTER_S = 120.0
 """Client libraries ignore a longer wait."""
-_NOT_FOUND_TEXT = {"Not Found", "Method Not Allowed"}
+_NOT_FOUND_TEXT = ("Not Found", "Method Not Allowed")
 """What the web framework under vLLM answers where it has no such route; vLLM's own 404 is about models."""
 
 
