@@ -1,6 +1,7 @@
 """The nouns of one request: what is asked, through which route, how far it got, and where the answer goes."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -12,6 +13,14 @@ T = TypeVar("T")
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case and values, as they stand on the wire."""
+
+
+def wait_headers(error: GatewayError) -> Headers:
+    """Return the headers that tell when to try again: seconds for everybody, milliseconds for OpenAI's libraries."""
+    if error.retry_after_s is None:
+        return []
+    milliseconds = math.ceil(error.retry_after_s * 1000)
+    return [(b"retry-after", b"%d" % math.ceil(error.retry_after_s)), (b"retry-after-ms", b"%d" % milliseconds)]
 
 
 class CallerGone(Exception):

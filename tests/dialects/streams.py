@@ -130,11 +130,16 @@ ODD_USAGE = odd(
     output_tokens=ODD,
     prompt_tokens_details=odd(cached_tokens=ODD),
 )
-ODD_EVENTS = odd(
-    type=ODD | st.sampled_from(["message_delta", "message_stop", "response.completed", "response.failed"]),
-    choices=st.lists(odd(index=ODD, finish_reason=ODD), max_size=2),
-    delta=odd(stop_reason=ODD),
-    response=odd(usage=ODD_USAGE),
-    usage=ODD_USAGE,
-    error=ODD,
+ODD_EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": ODD | st.sampled_from(["message_delta", "message_stop", "response.completed", "response.failed"]),
+        "choices": st.lists(st.fixed_dictionaries({"index": ODD, "finish_reason": ODD}) | ODD, max_size=2),
+        "delta": odd(stop_reason=ODD),
+        "response": odd(usage=ODD_USAGE),
+        "usage": ODD_USAGE,
+        "error": ODD,
+    },
 )
+JUNK = st.binary(max_size=20).map(lambda junk: junk + b"\n\n")
+"""Events that are none."""

@@ -209,6 +209,8 @@ def finished(*reasons: object) -> dict[str, Any]:
         ({"choices": []}, Sighting()),
         ({"error": {"message": "No."}}, Sighting(is_broken=True)),
         ({"object": "ping"}, Sighting()),
+        ({"choices": [{"index": [0], "finish_reason": "stop"}, "stop"]}, Sighting()),
+        ({"choices": [{"index": 0, "finish_reason": ["stop"]}]}, Sighting(finished=(0,))),
     ],
 )
 def test_a_chunk_tells_how_the_answer_goes(chunk: dict[str, Any], sighting: Sighting) -> None:
@@ -233,6 +235,7 @@ USAGE = {"usage": {"input_tokens": 1, "output_tokens": 2}}
         ({"type": "response.failed"}, Sighting(is_broken=True)),
         ({"type": "error", "message": "No."}, Sighting(is_broken=True)),
         ({"error": {"message": "No."}}, Sighting(is_broken=True)),
+        ({"type": ["error"]}, Sighting()),
     ],
 )
 def test_a_responses_event_tells_by_its_type(event: dict[str, Any], sighting: Sighting) -> None:

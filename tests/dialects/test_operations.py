@@ -192,10 +192,10 @@ def test_only_the_openai_streams_are_asked_for_their_usage(path: str) -> None:
         ({"include_usage": True}, False),
         ({"include_usage": True, "continuous_usage_stats": True}, False),
         ({"include_usage": False}, True),
-        ({"include_usage": 1}, True),
+        ({"include_usage": 1}, False),
         ({}, True),
         (None, True),
-        ("yes", True),
+        ("yes", False),
     ],
 )
 def test_a_caller_who_asks_for_usage_gets_it(options: object, *, adds_usage: bool) -> None:

@@ -117,7 +117,7 @@ async def test_a_model_loaded_later_is_found_without_waiting_for_the_next_look()
 
 
 @pytest.mark.parametrize(("upstream_is_there", "vllm", "ready"), [(True, "ok", 200), (False, "unavailable", 503)])
-async def test_health_tells_gateway_and_replicas_apart(upstream_is_there: bool, vllm: str, ready: int) -> None:  # noqa: FBT001 - a test's parameter
+async def test_health_tells_gateway_and_replicas_apart(upstream_is_there: bool, vllm: str, ready: int) -> None:
     """The gateway is well as long as it runs; ready only with a usable replica; alive in any case."""
     async with scripted(serving("a")) as one, gateway(one.url if upstream_is_there else "http://127.0.0.1:1") as door:
         health = await door.http.get("/health")

@@ -16,7 +16,7 @@ class Candidate:
 
     weight: float = 1.0
     outstanding: int = 0
-    last_chosen: int = 0
+    turn: float = 0.0
 
     @property
     def load(self) -> float:
@@ -34,7 +34,7 @@ def ask(candidates: Sequence[Candidate], times: int) -> list[Candidate]:
     for number in range(1, times + 1):
         choice = least_busy(candidates)
         choice.outstanding += 1
-        choice.last_chosen = number
+        choice.turn = number
         chosen.append(choice)
     return chosen
 
@@ -45,7 +45,7 @@ def test_a_busier_replica_is_never_chosen(candidates: list[Candidate]) -> None:
     choice = least_busy(candidates)
     assert choice.load == min(candidate.load for candidate in candidates)
     equals = [candidate for candidate in candidates if candidate.load == choice.load]
-    assert choice.last_chosen == min(candidate.last_chosen for candidate in equals)
+    assert choice.turn == min(candidate.turn for candidate in equals)
 
 
 @given(st.integers(1, 6), st.integers(1, 40))

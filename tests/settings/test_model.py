@@ -38,7 +38,7 @@ def test_empty_secret_is_no_secret() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_true_is_no_number(value: bool) -> None:  # noqa: FBT001 - parametrized
+def test_true_is_no_number(value: bool) -> None:
     """`true` where a number is meant is refused, not read as 1."""
     with pytest.raises(ValidationError):
         Limits.model_validate({"max_json_depth": value})

@@ -75,7 +75,7 @@ async def test_a_stale_connection_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(("stream", "after_s", "is_late"), [(True, 9.9, False), (True, 10, True), (False, 99, False)])
-async def test_the_first_token_has_its_time(stream: bool, after_s: float, is_late: bool) -> None:  # noqa: FBT001 - a table
+async def test_the_first_token_has_its_time(stream: bool, after_s: float, is_late: bool) -> None:
     """Only a stream can be late with its first token; an answer in one piece has the time of the whole."""
     attempt, _ = an_attempt(b'{"model":"m","stream":%s}' % (b"true" if stream else b"false"))
     attempt.check(after_s)

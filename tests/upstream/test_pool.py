@@ -2,6 +2,7 @@
 
 from tests.scripted import Visit, scripted
 from vllm_gateway.clock import HandClock
+from vllm_gateway.routing.policies import least_busy
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.connection import Connection
 from vllm_gateway.upstream.health import Sign
@@ -117,13 +118,36 @@ def test_names_count_within_their_route_and_tell_no_address() -> None:
     assert [replica.name for replica in pool.replicas] == ["tiny-1", "big-1", "tiny-2"]
 
 
-def test_choices_are_numbered() -> None:
-    """Whoever was chosen later has the higher number."""
+def chosen(pool: Pool, times: int) -> list[str]:
+    """Let the policy choose among idle replicas, and return the names in order."""
+    names = []
+    for _ in range(times):
+        replica = least_busy(pool.replicas)
+        pool.chosen(replica)
+        names.append(replica.name)
+    return names
+
+
+def test_idle_equals_take_turns() -> None:
+    """One after the other, also when nothing overlaps."""
     pool = Pool([Upstream(url="http://a"), Upstream(url="http://b")], clock=HandClock(), connect_s=1)
-    first, second = pool.replicas
-    pool.chosen(second)
-    pool.chosen(first)
-    assert 0 < second.last_chosen < first.last_chosen
+    assert chosen(pool, 4) == ["default-1", "default-2"] * 2
+
+
+def test_weight_counts_among_the_idle_too() -> None:
+    """A replica of weight 4 gets four turns for one of its neighbour's."""
+    upstreams = [Upstream(url="http://a", weight=4), Upstream(url="http://b", weight=1)]
+    pool = Pool(upstreams, clock=HandClock(), connect_s=1)
+    assert chosen(pool, 100).count("default-1") == 80
+
+
+def test_who_was_away_does_not_get_all_the_turns_it_missed() -> None:
+    """A replica that comes back takes its place among the others, and no more."""
+    pool = Pool([Upstream(url="http://a"), Upstream(url="http://b")], clock=HandClock(), connect_s=1)
+    present, away = pool.replicas
+    for _ in range(50):
+        pool.chosen(present)
+    assert chosen(pool, 4).count(away.name) <= 3
 
 
 async def test_closing_the_pool_closes_what_is_free() -> None:

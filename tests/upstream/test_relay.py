@@ -84,7 +84,7 @@ async def broken_first_event(visit: Visit, _: bytes) -> None:
 def chosen_first(door_replicas: object, first: Scripted) -> None:
     """Make the policy choose one replica first."""
     for replica in door_replicas:  # type: ignore[attr-defined] # a sequence of replicas
-        replica.last_chosen = 0 if replica.request(b"GET", "/").find(b":%d" % first.port) > 0 else 1
+        replica.turn = 0 if replica.request(b"GET", "/").find(b":%d" % first.port) > 0 else 1
 
 
 BEFORE_THE_FIRST_BYTE = [reset, cut_in_body, failing, overloaded, limited, keyed, routeless]
@@ -189,7 +189,7 @@ async def test_a_dead_replica_is_found_out_once() -> None:
         assert not dead.is_usable
         replies = [await door.http.post(CHAT, json=ASKING) for _ in range(5)]
         assert [reply.status_code for reply in replies] == [200] * 5
-        assert dead.last_chosen == 0
+        assert dead.turn == 0
 
 
 async def test_no_healthy_replica_is_503_with_a_time_to_come_again() -> None:
@@ -213,7 +213,7 @@ async def test_attempts_are_limited() -> None:
         scripted(as_replica(well)) as three,
         gateway(one.url, two.url, three.url, retry={"attempts": 2}) as door,
     ):
-        door.parts.pool.replicas[2].last_chosen = 99
+        door.parts.pool.replicas[2].turn = 99
         reply = await door.http.post(CHAT, json=ASKING)
         assert reply.status_code == 502
 

@@ -84,6 +84,19 @@ def test_what_vllm_refused_is_refused(call: Recording) -> None:
         assert verdict.passes is operation.dialect.is_fault(codec.loads(call.body))
 
 
+WRONG_MODEL = [each.name for each in recordings() if "_wrong_model" in each.name and each.status == 404]
+
+
+@pytest.mark.parametrize("name", WRONG_MODEL)
+def test_a_model_that_a_replica_does_not_serve_is_asked_of_another(name: str) -> None:
+    """On every route, whether or not vLLM names the field, it is no judgement of the request."""
+    call = recording(name)
+    verdict = judge(call.status, NO_HEADERS, call.body, OPERATIONS[call.path])
+    assert isinstance(verdict.error, ModelUnknown)
+    assert verdict.is_retryable
+    assert "tiny-llama" not in verdict.error.message
+
+
 def test_a_mistake_keeps_the_field_that_vllm_blamed() -> None:
     """The caller's client shows it, also where the error is written anew."""
     call = recording("messages_no_max_tokens")

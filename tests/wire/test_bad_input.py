@@ -69,7 +69,7 @@ async def test_bad_bodies_are_refused_in_anthropics_shape_on_its_route() -> None
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_over_the_limit_is_refused(announced: bool) -> None:  # noqa: FBT001 - a test's parameter
+async def test_a_body_over_the_limit_is_refused(announced: bool) -> None:
     """11 MB get 413, whether the length is announced or the body comes in chunks."""
     big = b'{"model":"scripted","x":"' + b"x" * 11_000_000 + b'"}'
 

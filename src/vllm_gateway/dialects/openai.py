@@ -61,11 +61,11 @@ def _error(error: GatewayError) -> dict[str, Any]:
 
 
 def usage_of(value: object) -> Usage | None:
-    """Read a usage object of chat, completions, embeddings or responses; None when it is none."""
+    """Read a usage object of any of the routes, Anthropic's among them; None when it is none."""
     if not isinstance(value, dict):
         return None
     details = value.get("prompt_tokens_details") or value.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    cached = details.get("cached_tokens") if isinstance(details, dict) else value.get("cache_read_input_tokens")
     return Usage(
         prompt_tokens=_count(value.get("prompt_tokens", value.get("input_tokens"))),
         completion_tokens=_count(value.get("completion_tokens", value.get("output_tokens"))),

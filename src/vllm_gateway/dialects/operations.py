@@ -58,7 +58,7 @@ def read_body(body: bytes, *, max_json_depth: int, marks: Marks | None, choices:
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise FieldInvalid("'stream' must be true or false.", param="stream")
-    adds_usage = bool(stream) and marks is CHUNKS and not _includes_usage(fields)
+    adds_usage = bool(stream) and marks is CHUNKS and _lacks_usage(fields)
     return Asked(
         fields=fields,
         model=model or None,
@@ -90,9 +90,10 @@ def _is_deeper(value: object, levels: int) -> bool:
     return any(isinstance(each, dict | list) for each in level)
 
 
-def _includes_usage(fields: dict[str, Any]) -> bool:
+def _lacks_usage(fields: dict[str, Any]) -> bool:
+    """Say whether the caller did not ask for the usage; what is no object at all is left for the replica to judge."""
     options = fields.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
+    return options is None or (isinstance(options, dict) and not options.get("include_usage"))
 
 
 def _asked_for(fields: dict[str, Any]) -> int:

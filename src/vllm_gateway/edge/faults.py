@@ -1,9 +1,7 @@
 """The one place that writes an error to a caller: its status, its headers, and its body in the caller's own shape."""
 
-import math
-
 from vllm_gateway.errors import GatewayError, MethodWrong
-from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink
+from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink, wait_headers
 
 
 def write_fault(error: GatewayError, exchange: Exchange, sink: Sink) -> None:
@@ -26,10 +24,7 @@ def write_fault(error: GatewayError, exchange: Exchange, sink: Sink) -> None:
 
 def fault_headers(error: GatewayError, body: bytes) -> Headers:
     """Return the headers that belong to an error's body."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
-        headers.append((b"retry-after-ms", b"%d" % math.ceil(error.retry_after_s * 1000)))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *wait_headers(error)]
     if isinstance(error, MethodWrong):
         headers.append((b"allow", error.allowed.encode()))
     return headers

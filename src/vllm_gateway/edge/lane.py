@@ -253,4 +253,4 @@ def request_id(headers: Headers) -> str:
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
-    return f"{random.getrandbits(128):032x}"  # noqa: S311 - it names, it proves nothing; uuid4 costs a system call
+    return f"{random.getrandbits(128):032x}"

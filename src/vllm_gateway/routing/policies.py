@@ -18,8 +18,8 @@ class Candidate(Protocol):
         ...
 
     @property
-    def last_chosen(self) -> int:
-        """Number of the choice that fell on it last; 0 when none has."""
+    def turn(self) -> float:
+        """Its place in the order of those that are equally busy: the lowest comes next."""
         ...
 
 
@@ -27,8 +27,8 @@ C = TypeVar("C", bound=Candidate)
 
 
 def least_busy(candidates: Sequence[C]) -> C:
-    """Choose the replica with the least work for its weight; of equals, the one that has waited longest.
+    """Choose the replica with the least work for its weight; of equals, the one whose turn it is.
 
     `candidates` must not be empty.
     """
-    return min(candidates, key=lambda replica: (replica.outstanding / replica.weight, replica.last_chosen))
+    return min(candidates, key=lambda replica: (replica.outstanding / replica.weight, replica.turn))

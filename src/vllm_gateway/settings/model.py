@@ -109,7 +109,7 @@ class Limits(Section):
     max_header_bytes: Annotated[int, Field(ge=1024, le=1_048_576), _Number] = 65_536
     """Largest head of a request (request line and headers) in bytes. A larger one gets 431."""
 
-    max_json_depth: Annotated[int, Field(ge=4, le=1024), _Number] = 64
+    max_json_depth: Annotated[int, Field(ge=4, le=250), _Number] = 64
     """Deepest nesting of a JSON body. A deeper one gets 400 and reaches no replica."""
 
 

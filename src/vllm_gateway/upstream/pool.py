@@ -37,8 +37,8 @@ class Replica:
         """It has been probed at least once, whatever came of it."""
         self.outstanding = 0
         """Requests that it is answering for this gateway now."""
-        self.last_chosen = 0
-        """Number of the choice that fell on it last."""
+        self.turn = 0.0
+        """Its place in the order of those that are equally busy: the lowest comes next."""
         self.lacks: set[str] = set()
         """Routes that it turned out not to offer."""
         self._clock = clock
@@ -130,12 +130,15 @@ class Pool:
             number = numbers[upstream.route] = numbers.get(upstream.route, 0) + 1
             replicas.append(Replica(f"{upstream.route}-{number}", upstream, clock=clock, connect_s=connect_s))
         self.replicas: Sequence[Replica] = tuple(replicas)
-        self._choices = 0
+        self._now_at = 0.0
 
     def chosen(self, replica: Replica) -> None:
-        """Note that a choice fell on `replica`, so that its equals come first next time."""
-        self._choices += 1
-        replica.last_chosen = self._choices
+        """Move `replica` behind its equals: by a whole turn, or by less the more weight it has.
+
+        A replica that was away does not get all the turns that it missed: it queues up where the others are now.
+        """
+        self._now_at = max(self._now_at, replica.turn)
+        replica.turn = self._now_at + 1 / replica.weight
 
     def close(self) -> None:
         """Close every free connection."""

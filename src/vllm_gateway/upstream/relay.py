@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import ReplicasUnusable, ReplicaUnreachable, RouteUnsupported
-from vllm_gateway.exchange import Exchange, Sink
+from vllm_gateway.exchange import Exchange, Sink, wait_headers
 from vllm_gateway.settings.model import Retry, Timeouts
 from vllm_gateway.upstream.answers import AttemptFailed, start
 from vllm_gateway.upstream.attempt import Attempt
@@ -150,8 +150,6 @@ def _conclude(exchange: Exchange, failed: AttemptFailed, sink: Sink) -> None:
     if not failed.verdict.passes or sink.is_started:
         raise error from failed
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(failed.body))]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_s))
-    start(exchange, sink, failed.status, headers)
+    start(exchange, sink, failed.status, headers + wait_headers(error))
     sink.write(failed.body)
     sink.end()

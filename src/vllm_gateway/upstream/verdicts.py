@@ -48,7 +48,7 @@ def judge(status: int, headers: Headers, body: bytes, operation: Operation) -> V
     if status in {404, 405} and _detail(value) in _NOT_FOUND_TEXT:
         sentence = f"No model server offers {operation.path} for this model."
         return Verdict(RouteUnsupported(sentence), is_retryable=True, lacks_route=True)
-    if status == HTTPStatus.NOT_FOUND and _field(value, "param") == "model":
+    if status == HTTPStatus.NOT_FOUND and _is_about_the_model(value):
         sentence = "The model is no longer served. Try again in a moment."
         return Verdict(ModelUnknown(sentence, param="model"), is_retryable=True)
     if status in {401, 403}:
@@ -104,6 +104,12 @@ def _field(value: object, name: str) -> str | None:
     error = value.get("error") if isinstance(value, dict) else None
     found = error.get(name) if isinstance(error, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _is_about_the_model(value: object) -> bool:
+    """Say whether vLLM means that it does not serve the model; only some of its routes say so in `param`."""
+    message = _field(value, "message") or ""
+    return _field(value, "param") == "model" or (message.startswith("The model ") and "does not exist" in message)
 
 
 def _retry_after(headers: Headers) -> float | None:
