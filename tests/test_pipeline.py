@@ -90,7 +90,8 @@ def running(exchange: Exchange, sink: Notes) -> tuple["asyncio.Task[None]", Ledg
     """Run an exchange whose body never comes."""
     pipeline, ledger = a_pipeline()
     exchange.receive = never
-    return asyncio.get_running_loop().create_task(pipeline.run(exchange, sink)), ledger
+    exchange.task = asyncio.get_running_loop().create_task(pipeline.run(exchange, sink))
+    return exchange.task, ledger
 
 
 async def test_an_exchange_can_be_stopped_with_a_reason() -> None:

@@ -121,10 +121,10 @@ class Exchange:
     """Reads the caller's body to its end; raises `BodyTooLarge` or `CallerGone`."""
     started: float
     """When it began, on the gateway's clock."""
+    task: "asyncio.Task[Any] | None" = None
+    """What runs it; cancelling this stops the exchange wherever it is. None once it is over."""
     body: bytes = b""
     """The caller's body, untouched; what goes to a replica is built from it, again for every attempt."""
-    task: "asyncio.Task[Any] | None" = None
-    """What runs it; cancelling this stops the exchange wherever it is."""
     asked: Asked | None = None
     model: str | None = None
     """The model that answers: what was asked for, after aliases and defaults."""

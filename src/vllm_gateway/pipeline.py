@@ -35,7 +35,6 @@ class Pipeline:
         Raises:
             GatewayError: it was not answered, or not to the end; the caller is still to be told.
         """
-        exchange.task = asyncio.current_task()
         self._ledger.open(exchange)
         outcome = Outcome.INTERNAL_ERROR
         try:

@@ -17,6 +17,7 @@ class Tasks:
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -24,7 +25,9 @@ class Tasks:
 
     def start(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Run `work` until it ends or the owner closes; its failure is logged, never lost."""
-        task = asyncio.get_running_loop().create_task(work, name=f"{self._owner}: {name}")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
+        task = self._loop.create_task(work, name=f"{self._owner}: {name}")
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task

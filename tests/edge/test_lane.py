@@ -60,7 +60,7 @@ def test_new_ids_differ() -> None:
 async def test_a_whole_reply_is_two_messages() -> None:
     """A head, and a body that says that it is all."""
     sent = Sent()
-    sink = AsgiSink({}, sent)
+    sink = AsgiSink({}, sent, asyncio.get_running_loop())
     sink.start(200, [(b"a", b"b")])
     sink.write(b"one")
     sink.write(b"two")
@@ -75,7 +75,7 @@ async def test_a_whole_reply_is_two_messages() -> None:
 async def test_what_is_written_leaves_while_the_end_is_awaited() -> None:
     """Each write is sent without waiting for the next one."""
     sent = Sent()
-    sink = AsgiSink({}, sent)
+    sink = AsgiSink({}, sent, asyncio.get_running_loop())
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
         group.create_task(sink.until(done))
@@ -91,7 +91,7 @@ async def test_what_is_written_leaves_while_the_end_is_awaited() -> None:
 async def test_a_slow_caller_pauses_the_flow_once_and_resumes_it_once() -> None:
     """The flow waits from the high-water mark on, until all of it has been sent."""
     sent, flow = Sent(), Noted()
-    sink = AsgiSink({}, sent)
+    sink = AsgiSink({}, sent, asyncio.get_running_loop())
     sink.feed_from(flow)
     sink.start(200, [])
     for _ in range(3):
@@ -106,7 +106,7 @@ async def test_a_cut_reply_is_never_completed() -> None:
     sent = Sent()
     closed: list[bool] = []
     scope = {"extensions": {CLOSE_EXTENSION: {"close": lambda: closed.append(True)}}}
-    sink = AsgiSink(scope, sent)
+    sink = AsgiSink(scope, sent, asyncio.get_running_loop())
     sink.start(200, [])
     sink.write(b"half")
     sink.cut()
@@ -118,7 +118,7 @@ async def test_a_cut_reply_is_never_completed() -> None:
 async def test_nothing_is_sent_to_who_has_gone() -> None:
     """A reply to nobody is not written."""
     sent = Sent()
-    sink = AsgiSink({}, sent)
+    sink = AsgiSink({}, sent, asyncio.get_running_loop())
     sink.start(200, [])
     sink.end()
     sink.is_gone = True

@@ -1,5 +1,7 @@
 """One try at one replica: what ends it, and what that means."""
 
+import asyncio
+
 import pytest
 
 from tests.upstream.test_answers import DONE, EVENTS, JSON, LAST, Notes, chat
@@ -15,7 +17,8 @@ TIMEOUTS = Timeouts(first_token_s=10, idle_s=5, total_s=100)
 def an_attempt(body: bytes = b'{"model":"m","stream":true}', timeouts: Timeouts = TIMEOUTS) -> tuple[Attempt, Notes]:
     """Return an attempt that began at time 0."""
     sink = Notes()
-    return Attempt(chat(body), Connection(), sink, timeouts=timeouts, now=0.0), sink
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    return Attempt(chat(body), Connection(), sink, finished=finished, timeouts=timeouts, now=0.0), sink
 
 
 def failure_of(attempt: Attempt) -> AttemptFailed:

@@ -42,6 +42,7 @@ async def told(client: openai.AsyncOpenAI, question: str, *, tokens: int = 24) -
         stream=True,
         max_tokens=tokens,
         temperature=0,
+        extra_body={"ignore_eos": True},
     )
     text, finished = "", None
     async for chunk in stream:
@@ -116,7 +117,7 @@ async def test_no_fault_looks_like_a_complete_answer(fault: str) -> None:
     """Whatever breaks after the first tokens, the client library raises."""
     async with fleet(fast(faults=(fault,))) as (_, door, client):
         with pytest.raises(openai.APIError):
-            await told(client, "Tell me a long story", tokens=50)
+            await told(client, "Tell me a long story", tokens=400)  # long enough to have a character of several bytes
         assert door.parts.ledger.outcomes.keys() <= {Outcome.UPSTREAM_TRUNCATED, Outcome.UPSTREAM_ERROR}
 
 

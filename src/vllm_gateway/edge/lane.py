@@ -39,18 +39,21 @@ class Lane:
         self._pipeline = pipeline
         self._max_body_bytes = max_body_bytes
         self._clock = clock
+        self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
         self._tasks = Tasks("asgi lane")
 
     async def answer(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        sink = AsgiSink(scope, send)
+        sink = AsgiSink(scope, send, self._loop)
         caller = _Caller(scope["headers"], receive, sink, self._max_body_bytes)
+        task = asyncio.current_task(self._loop)
         exchange = Exchange(
             id=request_id(scope["headers"]),
             operation=operation,
             headers=scope["headers"],
-            receive=lambda: caller.read_body(self._tasks),
+            receive=lambda: caller.read_body(self._tasks, task),
             started=self._clock.now(),
+            task=task,
         )
         try:
             await self._run(exchange, sink, caller)
@@ -80,7 +83,7 @@ class Lane:
 class AsgiSink:
     """Queues what is written, and lets the exchange's own task send it while it waits."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, loop: asyncio.AbstractEventLoop) -> None:
         self.is_gone = False
         self.is_started = False
         self.is_over = False
@@ -89,13 +92,15 @@ class AsgiSink:
         """The reply is not to be completed."""
         self._close: Callable[[], None] | None = scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("close")
         self._send = send
+        self._loop = loop
         self._head: Message | None = None
         self._parts: list[bytes] = []
         self._size = 0
         self._is_ended = False
         self._flow: Flow | None = None
         self._is_flow_paused = False
-        self._news = asyncio.Event()
+        self._news: asyncio.Future[None] | None = None
+        """What the exchange's task waits for while there is nothing to send."""
 
     def feed_from(self, flow: Flow | None) -> None:
         """Name the flow that is to wait when the caller is slow."""
@@ -111,7 +116,7 @@ class AsgiSink:
         """Queue a part of the body."""
         self._parts.append(data)
         self._size += len(data)
-        self._news.set()
+        self._wake()
         if self._size > HIGH_WATER_BYTES and self._flow is not None and not self._is_flow_paused:
             self._is_flow_paused = True
             self._flow.pause()
@@ -128,10 +133,11 @@ class AsgiSink:
         """Send what is written until `done`, and all that was written before it."""
         done.add_done_callback(self._wake)
         while not done.done():
-            await self._news.wait()
-            self._news.clear()
             if self._parts:
                 await self.flush(is_more_to_come=True)
+            else:
+                self._news = self._loop.create_future()
+                await self._news
         return done.result()
 
     async def flush(self, *, is_more_to_come: bool) -> None:
@@ -161,8 +167,9 @@ class AsgiSink:
             self.is_over = True
             await self.flush(is_more_to_come=False)
 
-    def _wake(self, _: "asyncio.Future[T]") -> None:
-        self._news.set()
+    def _wake(self, _: object = None) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
 
 class _Caller:
@@ -176,8 +183,8 @@ class _Caller:
         self._watching: asyncio.Task[None] | None = None
         self._expects_continue = False
 
-    async def read_body(self, tasks: Tasks) -> bytes:
-        """Read the body to its end, and begin to watch whether the caller stays.
+    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
+        """Read the body to its end, and begin to watch whether the caller stays; if not, `task` is cancelled.
 
         Raises:
             BodyTooLarge: it is over the limit; the rest of it was not read.
@@ -198,7 +205,6 @@ class _Caller:
             if size > self._max_body_bytes:
                 raise self._too_large()
             is_more_to_come = message["more_body"]
-        task = asyncio.current_task()
         if task is not None:
             self._watching = tasks.start(self._watch(task), name="watch the caller")
         return parts[0] if len(parts) == 1 else b"".join(parts)

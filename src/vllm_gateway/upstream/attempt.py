@@ -15,9 +15,16 @@ class Attempt:
     """What one replica is asked, from the request to the end of its answer."""
 
     def __init__(
-        self, exchange: Exchange, connection: Connection, sink: Sink, *, timeouts: Timeouts, now: float
+        self,
+        exchange: Exchange,
+        connection: Connection,
+        sink: Sink,
+        *,
+        finished: "asyncio.Future[None]",
+        timeouts: Timeouts,
+        now: float,
     ) -> None:
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.finished = finished
         """Done when the answer was passed on whole; otherwise it raises `AttemptFailed`."""
         self._exchange = exchange
         self._connection = connection

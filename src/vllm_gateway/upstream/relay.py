@@ -1,5 +1,6 @@
 """From the replicas that can answer to an answer: choose, try, and try another while the caller has seen nothing."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -43,6 +44,7 @@ class Relay:
         self._timeouts = timeouts
         self._deadlines = deadlines
         self._clock = clock
+        self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
 
     async def run(self, exchange: Exchange, serving: Sequence[Replica], body: bytes, sink: Sink) -> None:
         """Pass on the answer of one of `serving` to `sink`.
@@ -115,12 +117,14 @@ class Relay:
         self, exchange: Exchange, replica: Replica, connection: Connection, request: bytes, sink: Sink
     ) -> None:
         """Send the request, and wait until its answer has been passed on or has failed."""
-        attempt = Attempt(exchange, connection, sink, timeouts=self._timeouts, now=self._clock.now())
+        finished: asyncio.Future[None] = self._loop.create_future()
+        now = self._clock.now()
+        attempt = Attempt(exchange, connection, sink, finished=finished, timeouts=self._timeouts, now=now)
         self._deadlines.add(attempt)
         sink.feed_from(attempt)
         try:
             connection.send(request, attempt)
-            await sink.until(attempt.finished)
+            await sink.until(finished)
         finally:
             sink.feed_from(None)
             self._deadlines.remove(attempt)
