@@ -55,7 +55,7 @@ def test_each_flag_sets_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch) -
 def test_the_defaults_in_the_help_are_the_engines() -> None:
     """Each default that the help names is the one of `SimSettings`."""
     defaults = {field.name: field.default for field in dataclasses.fields(SimSettings)}
-    told = dict(re.findall(r"^        (\w+): .*\[default: (.*)\]$", sim.__doc__ or "", flags=re.MULTILINE))
+    told = dict(re.findall(r"^ +(\w+): .*\[default: (.*)\]$", sim.__doc__ or "", flags=re.MULTILINE))
     assert len(told) == 12
     for flag, text in told.items():
         default = defaults[f"{flag}s" if flag in {"model", "embedding_model"} else flag]

@@ -1,8 +1,57 @@
 """Routes, keys and what comes before them."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from tests.sim.quick import HELLO, quick
+from vllm_gateway.sim.api.chat import ChatFields
+from vllm_gateway.sim.api.completions import CompletionFields
+from vllm_gateway.sim.api.embeddings import EmbeddingFields, RerankFields, ScoreFields
+from vllm_gateway.sim.api.messages import MessagesFields
+from vllm_gateway.sim.api.responses import ResponsesFields
+from vllm_gateway.sim.api.tokenize import ConversationFields, DetokenizeFields
+
+BODIES: dict[str, type[BaseModel]] = {
+    "/v1/chat/completions": ChatFields,
+    "/v1/completions": CompletionFields,
+    "/v1/messages": MessagesFields,
+    "/v1/messages/count_tokens": MessagesFields,
+    "/v1/responses": ResponsesFields,
+    "/v1/embeddings": EmbeddingFields,
+    "/v1/rerank": RerankFields,
+    "/v1/score": ScoreFields,
+    "/tokenize": ConversationFields,
+    "/detokenize": DetokenizeFields,
+}
+USUAL: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "Hello"}],
+    "prompt": [300, 301],
+    "input": "Hello",
+    "max_tokens": 3,
+    "max_output_tokens": 3,
+    "query": "a",
+    "documents": ["a", "b"],
+    "text_1": "a",
+    "text_2": "b",
+    "tokens": [300],
+    "n": 1,
+    "model": None,
+}
+SCALARS = st.none() | st.booleans() | st.integers(-3, 9) | st.floats(-3, 3) | st.sampled_from(["", "a", "none", "auto"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "type", "text", "function", "name", "5"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
 
 
 async def test_a_key_is_wanted_under_v1_only() -> None:
@@ -60,3 +109,23 @@ async def test_a_defect_of_the_sim_answers_500(monkeypatch: pytest.MonkeyPatch) 
         assert broken.status_code == 500
         assert broken.json()["error"]["type"] == "InternalServerError"
         assert (await sim.http.get("/v1/models")).status_code == 200
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A route and a body with usual values, a few of them replaced by anything."""
+    path = draw(st.sampled_from(sorted(BODIES)))
+    names = sorted(BODIES[path].model_fields)
+    usual = {name: USUAL[name] for name in names if USUAL.get(name) is not None}
+    return path, usual | draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(requests(), min_size=10, max_size=10))
+async def test_no_body_breaks_a_route(asked: list[tuple[str, dict[str, Any]]]) -> None:
+    """Whatever the fields say, the answer is good or a refusal: never a defect, and never none at all."""
+    async with quick() as sim:
+        for path, body in asked:
+            answer = await sim.http.post(path, json=body)
+            assert answer.status_code in {200, 400, 404, 501}, (path, body)
+        assert not sim.sim.engine.scheduler.running

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.sim.quick import HELLO, LONG, quick, text_of
 from vllm_gateway.clock import HandClock
 from vllm_gateway.sim import SimSettings, start
+from vllm_gateway.sim.running import banner
 
 PROGRAM = "import sys; from vllm_gateway.sim import SimSettings, run; sys.exit(run(SimSettings(port=int(sys.argv[1]))))"
 
@@ -93,3 +95,13 @@ async def test_the_clock_that_is_handed_in_tells_the_time() -> None:
         answer = await http.post("/v1/chat/completions", json=HELLO | {"max_tokens": 1})
     await sim.close()
     assert answer.json()["created"] == 1_234_567_890
+
+
+@pytest.mark.parametrize("settings", [{}, {"models": ()}, {"api_key": "secret"}])
+async def test_the_line_to_try_works_for_every_kind_of_sim(settings: dict[str, Any]) -> None:
+    """One that generates, one that only embeds, and one that wants a key."""
+    async with quick(**settings) as sim:
+        found = re.search(r"curl (\S+)( -H 'authorization: (.*?)')? -H '.*?' -d '(.*)'", banner(sim.sim))
+        assert found is not None
+        headers = {"content-type": "application/json", "authorization": found[3] or ""}
+        assert (await sim.http.post(found[1], content=found[4], headers=headers)).status_code == 200

@@ -125,13 +125,15 @@ async def _serve(settings: SimSettings) -> int:
 
 def banner(sim: RunningSim) -> str:
     """Return what the program says when it listens: where, what it is, and a line to try."""
-    settings = sim.replica.settings
-    model = (settings.models or settings.embedding_models)[0]
-    body = f'{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}'
+    settings, model = sim.replica.settings, sim.replica.served_name
+    path, asked = "chat/completions", '"messages":[{"role":"user","content":"Hello"}]'
+    if not settings.models:
+        path, asked = "embeddings", '"input":"Hello"'
     key = f" -H 'authorization: Bearer {settings.api_key}'" if settings.api_key else ""
+    body = f'{{"model":"{model}",{asked}}}'
     return (
         f"vllm-gateway sim listens on {sim.url}: no model, made-up text, vLLM {settings.vllm_version}'s API\n"
-        f"try: curl {sim.url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{body}'\n"
+        f"try: curl {sim.url}/v1/{path}{key} -H 'content-type: application/json' -d '{body}'\n"
     )
 
 

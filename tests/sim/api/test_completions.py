@@ -73,6 +73,18 @@ async def test_the_prompt_can_be_said_again() -> None:
     assert len(alone["choices"][0]["logprobs"]["tokens"]) == 3
 
 
+async def test_the_prompts_log_probabilities() -> None:
+    """By id, the token itself first with its rank, as many others as wanted; the first token has none."""
+    async with quick() as sim:
+        told = await sim.post(COMPLETE, **ONCE, max_tokens=1, prompt_logprobs=2)
+    first, *rest = told["choices"][0]["prompt_logprobs"]
+    ids = tokens.encode(ONCE["prompt"])
+    assert first is None
+    assert [int(next(iter(entry))) for entry in rest] == ids[1:]
+    assert all(2 <= len(entry) <= 3 for entry in rest)
+    assert {"decoded_token": " there"}.items() <= next(iter(rest[0].values())).items()
+
+
 async def test_tokens_can_be_named_by_their_ids() -> None:
     """`return_tokens_as_token_ids` names what may not be text by itself."""
     async with quick() as sim:
@@ -98,8 +110,12 @@ async def test_usage_on_every_event_counts_up() -> None:
         ({"prompt": "x", "max_tokens": 0}, "max_tokens must be at least 1, got 0."),
         ({"prompt": "x", "max_tokens": 4097}, "max_tokens=4097 cannot be greater than max_model_len=4096."),
         ({"prompt": "x", "logprobs": -2}, "`logprobs` must be a positive value or -1."),
-        ({"prompt": [1] * 4097}, "your prompt contains at least 4097 input tokens"),
+        ({"prompt": [1] * 4097}, "your prompt contains 4097 input tokens"),
+        ({"prompt": "river " * 5000}, "your prompt contains at least 4097 input tokens"),
         ({"prompt": {"a": 1}}, "validation error"),
+        ({"prompt": [-1]}, "Input should be greater than or equal to 0"),
+        ({"prompt": [""]}, "The decoder prompt cannot be empty"),
+        ({"prompt": "x", "suffix": "y"}, "suffix is only supported for models with FIM completion rendering"),
     ],
 )
 async def test_what_cannot_be_is_refused(body: dict[str, Any], words: str) -> None:

@@ -66,8 +66,8 @@ async def test_the_system_prompt_counts() -> None:
 @pytest.mark.parametrize(
     ("more", "status"),
     [
-        ({"tools": [{"name": "f", "input_schema": {}}]}, 501),
-        ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, 501),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, 400),
+        ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, 400),
         ({"messages": []}, 400),
         ({"model": "nope"}, 404),
     ],
@@ -86,3 +86,22 @@ async def test_a_text_that_is_all_held_back_has_no_block() -> None:
         whole = await sim.post(MESSAGES, **ASK)
         events = await sim.stream(MESSAGES, **ASK, stop_sequences=[whole["content"][0]["text"][:1]])
     assert [event["type"] for event in events] == ["message_start", "message_delta", "message_stop"]
+
+
+async def test_tools_may_be_shown_but_not_called() -> None:
+    """As on a vLLM that was started without a parser for them."""
+    tools = [{"name": "f", "input_schema": {}}]
+    async with quick() as sim:
+        for choice in ({}, {"tool_choice": {"type": "any"}}):
+            assert (await sim.refused(MESSAGES, **ASK, tools=tools, **choice))[0] == 400
+        ignored = await sim.post(MESSAGES, **ASK, tools=tools, tool_choice={"type": "none"})
+        plain = await sim.post(MESSAGES, **ASK)
+    assert ignored["content"] == plain["content"]
+
+
+async def test_a_message_needs_a_model_and_a_length() -> None:
+    """Anthropic's required fields are required."""
+    async with quick() as sim:
+        for body in (ASK | {"model": ""}, ASK | {"max_tokens": 0}, ASK | {"max_tokens": None}):
+            status, error = await sim.refused(MESSAGES, **body)
+            assert (status, error["error"]["type"]) == (400, "Bad Request")

@@ -57,7 +57,7 @@ async def test_instructions_come_first() -> None:
 @pytest.mark.parametrize(
     ("more", "status"),
     [
-        ({"tools": [{"type": "function"}]}, 501),
+        ({"background": True}, 400),
         ({"input": [{"type": "function_call_output"}]}, 501),
         ({"text": {"format": {"type": "json_schema"}}}, 501),
         ({"previous_response_id": "resp_1"}, 404),
@@ -66,6 +66,15 @@ async def test_instructions_come_first() -> None:
     ],
 )
 async def test_what_is_not_offered_is_refused(more: dict[str, Any], status: int) -> None:
-    """Tools, stored responses and forms are beyond a sim."""
+    """Background work, stored responses, tool results and forms are beyond a sim."""
     async with quick() as sim:
         assert (await sim.refused(RESPOND, **ASK | more))[0] == status
+
+
+async def test_tools_are_noted_and_never_called() -> None:
+    """The answer is text all the same, which agents that always send their tools can read."""
+    async with quick() as sim:
+        told = await sim.post(RESPOND, **ASK, tools=[{"type": "function", "name": "f"}])
+        plain = await sim.post(RESPOND, **ASK)
+    assert (told["tool_choice"], told["tools"][0]["name"]) == ("auto", "f")
+    assert told["output"][0]["content"] == plain["output"][0]["content"]

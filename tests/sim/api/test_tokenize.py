@@ -34,8 +34,19 @@ async def test_special_tokens_are_named() -> None:
     assert told["token_strs"] == ["<|user|>", "Hello", "<|end|>", "<|assistant|>"]
 
 
-async def test_ids_outside_the_vocabulary_are_refused() -> None:
-    """There is no such token."""
+async def test_an_id_that_is_no_token_has_no_text() -> None:
+    """As in vLLM, which leaves it out; a negative one is refused."""
     async with quick() as sim:
-        status, _ = await sim.refused("/detokenize", tokens=[tokens.SIZE])
-    assert status == 400
+        assert (await sim.post("/detokenize", tokens=[tokens.SIZE, ord("a")]))["prompt"] == "a"
+        assert (await sim.refused("/detokenize", tokens=[-1]))[0] == 400
+
+
+async def test_the_last_message_can_be_left_open() -> None:
+    """Only with the reply not opened as well, which has to be said."""
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Well"}]
+    body = {"messages": turns, "continue_final_message": True}
+    async with quick() as sim:
+        told = await sim.post("/tokenize", **body, add_generation_prompt=False)
+        assert tokens.decode(told["tokens"]) == "HelloWell"
+        assert tokens.is_special(told["tokens"][-1]) is False
+        assert (await sim.refused("/tokenize", **body))[0] == 400

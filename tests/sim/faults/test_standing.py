@@ -15,7 +15,7 @@ async def is_up(sim: Quick) -> bool:
     """Tell whether a new connection is taken."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", sim.sim.port)
-    except ConnectionRefusedError:
+    except ConnectionError:
         return False
     writer.close()
     return True

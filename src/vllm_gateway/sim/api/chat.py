@@ -7,22 +7,19 @@ from pydantic import field_validator
 from typing_extensions import override
 
 from vllm_gateway import codec
-from vllm_gateway.sim.api import fields, problems
+from vllm_gateway.sim.api import conversation, fields, wishes
 from vllm_gateway.sim.api.answering import Answer, Json, admit, present, request_id
 from vllm_gateway.sim.api.fields import GenerationFields
 from vllm_gateway.sim.api.logprobs import chat_logprobs, note_prompt, prompt_logprobs
 from vllm_gateway.sim.api.problems import Problem, invalid
 from vllm_gateway.sim.call import Call
-from vllm_gateway.sim.engine import tokens
 from vllm_gateway.sim.engine.generation import Generation
 from vllm_gateway.sim.engine.model import Model
 from vllm_gateway.sim.replica import Replica
 
-
-_CONFLICT = (
-    "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the "
-    "model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it to "
-    "start a new assistant message instead."
+_UNTRUSTED = (
+    "Chat template is passed with request, but --trust-request-chat-template is not set. "
+    "Refused request with untrusted chat template."
 )
 
 
@@ -35,6 +32,7 @@ class ChatFields(GenerationFields):
     top_logprobs: int | None = 0
     tools: list[Any] | None = None
     tool_choice: str | dict[str, Any] | None = None
+    chat_template: str | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool = False
     return_prompt_text: bool | None = None
@@ -54,86 +52,54 @@ def answer(replica: Replica, call: Call) -> None:
 
 
 def start(replica: Replica, call: Call, body: ChatFields, kind: "Kind", limit: str | None = None) -> None:
-    """Check a chat request and generate its answer, which a `kind` writes; `limit` is the caller's word for its length."""
+    """Check a chat request and generate its answer, which a `kind` writes; `limit` is how its length is called."""
     _check(body)
     model = replica.model(body.model)
     admit(replica, body.choices)
     _check_tools(body)
-    prompt = render(body)
+    if body.chat_template is not None:
+        raise Problem(_UNTRUSTED)
+    prompt = _prompt(body)
     name = limit or ("max_tokens" if body.max_completion_tokens is None else "max_completion_tokens")
     wanted = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    room = fields.room_for_answer(wanted, len(prompt), replica.settings.max_model_len, name)
+    room = wishes.room_for_answer(wanted, len(prompt), replica.settings.max_model_len, name)
     logprobs = body.top_logprobs or 0 if body.logprobs else None
-    wishes = fields.wishes(body, max_tokens=room, logprobs=logprobs)
-    kind(replica, call, body, model, prompt).run(model, [prompt], wishes)
+    each = wishes.wishes(body, max_tokens=room, logprobs=logprobs)
+    kind(replica, call, body, model, prompt).run(model, [prompt], each)
 
 
-def render(body: ChatFields) -> list[int]:
+def _prompt(body: ChatFields) -> list[int]:
     """Return the prompt of a conversation, or the ids that were handed over in its place."""
     handed = (body.kv_transfer_params or {}).get("prompt_token_ids")
-    if handed is not None and not body.echo:
-        if not isinstance(handed, list) or not handed or any(type(token) is not int or token < 0 for token in handed):
-            message = "`kv_transfer_params['prompt_token_ids']` must be a non-empty list of non-negative integers."
-            raise invalid(message, "kv_transfer_params.prompt_token_ids")
-        if stranger := fields.first_stranger(handed):
-            raise invalid(f"Token id {stranger} is out of vocabulary", "kv_transfer_params.prompt_token_ids")
-        return handed
-    if not body.messages:
-        raise Problem("Cannot apply chat template to an empty conversation. Provide at least one message.")
-    if body.continue_final_message and body.add_generation_prompt is None:
-        raise Problem(_CONFLICT)
-    return tokens.render_chat(
-        [_turn(at, message) for at, message in enumerate(body.messages)],
-        open_reply=body.add_generation_prompt is not False,
-        continue_last=body.continue_final_message,
-    )
-
-
-def _turn(at: int, message: dict[str, Any]) -> tuple[str, str]:
-    """Return role and text of a message."""
-    role, content = message.get("role"), message.get("content")
-    if not isinstance(role, str):
-        raise problems.wrong_type(("messages", at, "role"), "Input should be a valid string", role)
-    if content is None and "content" in message and role != "assistant":
-        raise problems.wrong_type(("messages", at, "content"), "Input should be a valid string", content)
-    return role, text_of(content, ("messages", at, "content"))
-
-
-def text_of(content: object, place: tuple[str | int, ...] = ("content",)) -> str:
-    """Return the text of a message, which is a string or a list of parts."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise problems.wrong_type(place, "Input should be a valid string or a list of parts", content)
-    return "\n".join(_text_of_part(part, (*place, at)) for at, part in enumerate(content))
-
-
-def _text_of_part(part: object, place: tuple[str | int, ...]) -> str:
-    if not isinstance(part, dict):
-        raise problems.wrong_type(place, "Input should be a valid dictionary", part)
-    if not str(part.get("type", "text")).endswith("text"):
-        raise Problem("The sim's model is not a multimodal model")
-    text = part.get("text")
-    if not isinstance(text, str):
-        raise problems.wrong_type((*place, "text"), "Field required", part)
-    return text
+    if handed is None or body.echo:
+        return conversation.render(
+            body.messages or [], open_reply=body.add_generation_prompt, continue_last=body.continue_final_message
+        )
+    if not isinstance(handed, list) or not handed or any(type(token) is not int or token < 0 for token in handed):
+        message = "`kv_transfer_params['prompt_token_ids']` must be a non-empty list of non-negative integers."
+        raise invalid(message, "kv_transfer_params.prompt_token_ids")
+    if stranger := fields.first_stranger(handed):
+        raise invalid(f"Token id {stranger} is out of vocabulary", "kv_transfer_params.prompt_token_ids")
+    return handed
 
 
 def _check(body: ChatFields) -> None:
     fields.check_stream_options(body)
-    fields.check_prompt_logprobs(body)
+    wishes.check_prompt_logprobs(body)
     top = body.top_logprobs or 0
     if top < -1:
         raise invalid("`top_logprobs` must be a positive value or -1.", "top_logprobs", top)
     if top and not body.logprobs:
         raise invalid("when using `top_logprobs`, `logprobs` must be set to true.", "top_logprobs")
-    if body.continue_final_message and body.add_generation_prompt:
-        raise Problem("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
     if body.tools == []:
         message = "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely."
         raise invalid(message, "tools")
-    if body.tool_choice not in {None, "none"} and not body.tools:
+    choice = body.tool_choice
+    if choice not in (None, "none") and not body.tools:
         raise invalid("When using `tool_choice`, `tools` must be set.", "tool_choice")
+    if isinstance(choice, str) and choice not in {"none", "auto", "required"}:
+        kinds = 'Only named tools, "none", "auto" or "required" are supported.'
+        raise invalid(f"Invalid value for `tool_choice`: {choice}! {kinds}", "tool_choice")
 
 
 def _check_tools(body: ChatFields) -> None:
@@ -143,8 +109,16 @@ def _check_tools(body: ChatFields) -> None:
         return
     if choice == "auto":
         raise Problem('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
-    named = f'"{choice}"' if isinstance(choice, str) else f'function "{choice.get("function", {}).get("name")}"'
-    raise Problem(f"tool_choice={named} requires --tool-call-parser to be set")
+    raise Problem(f"tool_choice={_named(choice)} requires --tool-call-parser to be set")
+
+
+def _named(choice: str | dict[str, Any]) -> str:
+    if isinstance(choice, str):
+        return f'"{choice}"'
+    function = choice.get("function")
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise invalid(f"Invalid value for `function`: `{function}` in `tool_choice`!", "tool_choice.function")
+    return f'function "{function["name"]}"'
 
 
 Kind = Callable[[Replica, Call, ChatFields, Model, Sequence[int]], "ChatAnswer"]
@@ -176,7 +150,7 @@ class ChatAnswer(Answer):
     def echoed(self) -> str:
         """Return the text that `echo` wants before the answer: the last message, if the assistant said it."""
         last = self.body.messages[-1] if self.body.messages else {}
-        return text_of(last.get("content")) if self.body.echo and last.get("role") == "assistant" else ""
+        return conversation.text_of(last.get("content")) if self.body.echo and last.get("role") == "assistant" else ""
 
 
 class ChatReply(ChatAnswer):
@@ -199,7 +173,7 @@ class ChatReply(ChatAnswer):
                     "usage": self.usage(is_creation_told=True),
                     "prompt_logprobs": self._of_prompt(),
                     "prompt_token_ids": self.prompt if self.body.return_token_ids else None,
-                    "prompt_text": prompt_text(self.prompt) if self.body.return_prompt_text else None,
+                    "prompt_text": conversation.shown(self.prompt) if self.body.return_prompt_text else None,
                     "kv_transfer_params": None,
                     "ec_transfer_params": None,
                     "metrics": timing and {**timing, "speculative_decoding": None},
@@ -246,7 +220,7 @@ class ChatStream(ChatAnswer):
     def first_heard(self, generation: Generation) -> None:
         told = {
             "prompt_token_ids": self.prompt if self.body.return_token_ids else None,
-            "prompt_text": prompt_text(self.prompt) if self.body.return_prompt_text else None,
+            "prompt_text": conversation.shown(self.prompt) if self.body.return_prompt_text else None,
         }
         for index in range(len(self.generations)):
             self._send_choice(self._piece(index, {"role": "assistant", "content": ""}), self._usage_at(0) | told)
@@ -306,8 +280,3 @@ class ChatStream(ChatAnswer):
     def _send_choice(self, choice: Json, more: Json, *, tokens: int = 0) -> None:
         rest = b"," + codec.dumps(more)[1:] if more else b"}"
         self.call.send(self._start + codec.dumps(choice) + b"]" + rest + b"\n\n", tokens=tokens)
-
-
-def prompt_text(prompt: Sequence[int]) -> str:
-    """Return a rendered prompt as text, its special tokens by name."""
-    return tokens.decode(prompt, skip_special=False)

@@ -5,7 +5,7 @@ from typing import Any
 from typing_extensions import override
 
 from vllm_gateway import codec
-from vllm_gateway.sim.api import fields
+from vllm_gateway.sim.api import fields, wishes
 from vllm_gateway.sim.api.answering import Answer, Json, admit, present, request_id
 from vllm_gateway.sim.api.fields import GenerationFields
 from vllm_gateway.sim.api.logprobs import Noted, completion_logprobs, note_prompt, prompt_logprobs
@@ -35,7 +35,7 @@ def answer(replica: Replica, call: Call) -> None:
     fields.check_stream_options(body)
     if body.logprobs is not None and body.logprobs < -1:
         raise invalid("`logprobs` must be a positive value or -1.", "logprobs", body.logprobs)
-    fields.check_prompt_logprobs(body)
+    wishes.check_prompt_logprobs(body)
     if body.prompt is None or body.prompt == "":
         raise invalid("Either prompt or prompt_embeds must be provided and non-empty.", "prompt")
     model = replica.model(body.model)
@@ -48,10 +48,10 @@ def answer(replica: Replica, call: Call) -> None:
     wanted = _DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
     only_echo = body.echo and wanted == 0
     context = replica.settings.max_model_len
-    room = fields.room_for_answer(wanted, longest, context, is_counted=is_counted) or (1 if only_echo else 0)
-    wishes = fields.wishes(body, max_tokens=room, logprobs=body.logprobs)
+    room = wishes.room_for_answer(wanted, longest, context, is_counted=is_counted) or (1 if only_echo else 0)
+    each = wishes.wishes(body, max_tokens=room, logprobs=body.logprobs)
     kind = CompletionStream if body.stream else CompletionReply
-    kind(replica, call, body, model, only_echo=only_echo).run(model, prompts, wishes)
+    kind(replica, call, body, model, only_echo=only_echo).run(model, prompts, each)
 
 
 def _prompts(prompt: fields.Prompts) -> list[list[int]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from vllm_gateway import codec
-from vllm_gateway.sim.api import fields
+from vllm_gateway.sim.api import fields, wishes
 from vllm_gateway.sim.api.answering import Json, new_id
 from vllm_gateway.sim.api.problems import Problem
 from vllm_gateway.sim.call import Call
@@ -166,7 +166,7 @@ def _alike(replica: Replica, model: str, first: Sequence[int], second: Sequence[
 def _prompts(replica: Replica, given: fields.Prompts) -> list[list[int]]:
     prompts = fields.token_ids(given)
     for ids in prompts:
-        fields.room_for_answer(None, len(ids), replica.settings.max_model_len)
+        wishes.room_for_answer(None, len(ids), replica.settings.max_model_len)
     return prompts
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from vllm_gateway import codec
-from vllm_gateway.sim.api import chat, fields
+from vllm_gateway.sim.api import chat, conversation, fields
 from vllm_gateway.sim.api.answering import Json
 from vllm_gateway.sim.api.chat import ChatAnswer, ChatFields
 from vllm_gateway.sim.api.problems import Problem
@@ -76,7 +76,7 @@ def count(replica: Replica, call: Call) -> None:
     body = fields.read(CountFields, call.seen.body)
     try:
         replica.model(body.model)
-        tokens = len(chat.render(ChatFields(model=body.model, messages=_turns(body))))
+        tokens = len(conversation.render(_turns(body)))
     except Problem as problem:
         raise problem.for_anthropic() from None
     call.reply(200, codec.dumps({"input_tokens": tokens, "context_management": {"original_input_tokens": tokens}}))
@@ -107,7 +107,7 @@ def _turns(body: CountFields) -> list[dict[str, Any]]:
 def _text(content: str | list[dict[str, Any]] | None) -> str:
     if content is None or isinstance(content, str):
         return content or ""
-    return chat.text_of([block for block in content if block.get("type") != "thinking"])
+    return conversation.text_of([block for block in content if block.get("type") != "thinking"])
 
 
 class MessagesAnswer(ChatAnswer):

@@ -14,10 +14,9 @@ from vllm_gateway.sim.call import Call
 from vllm_gateway.sim.engine.generation import Generation
 from vllm_gateway.sim.replica import Replica
 
-
 _NO_STORE = (
-    "This vLLM engine does not support `store=True` and therefore does not support the background mode. To enable these "
-    "features, set the environment variable `VLLM_ENABLE_RESPONSES_API_STORE=1` when launching the vLLM server."
+    "This vLLM engine does not support `store=True` and therefore does not support the background mode. To enable "
+    "these features, set the environment variable `VLLM_ENABLE_RESPONSES_API_STORE=1` when launching the vLLM server."
 )
 
 

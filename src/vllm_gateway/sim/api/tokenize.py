@@ -5,8 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from vllm_gateway import codec
-from vllm_gateway.sim.api import chat, fields
-from vllm_gateway.sim.api.chat import ChatFields
+from vllm_gateway.sim.api import conversation, fields
 from vllm_gateway.sim.call import Call
 from vllm_gateway.sim.engine import tokens
 from vllm_gateway.sim.replica import Replica
@@ -53,8 +52,8 @@ def tokenize(replica: Replica, call: Call) -> None:
     if isinstance(body, PromptFields):
         ids = tokens.encode(body.prompt)
     else:
-        given = body.model_dump(include={"messages", "add_generation_prompt", "continue_final_message"})
-        ids = chat.render(ChatFields(**given))
+        opened, continued = body.add_generation_prompt, body.continue_final_message
+        ids = conversation.render(body.messages, open_reply=opened, continue_last=continued)
     call.reply(
         200,
         codec.dumps(
