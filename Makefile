@@ -34,7 +34,7 @@ test-real-vllm: .venv/dev.stamp  ## build a real vLLM for this CPU (some GB, onc
 	@$(BIN)/pytest -m real_vllm tests/real_vllm $(ARGS)
 
 bench: .venv/dev.stamp  ## measure the gateway beside its replica, and write benchmarks/results/
-	@$(BIN)/python benchmarks/compare.py $(ARGS)
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
 
 build: .venv/dev.stamp  ## make the wheel
 	@$(BIN)/python -m hatchling build

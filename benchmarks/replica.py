@@ -1,0 +1,181 @@
+"""A replica that costs next to nothing: it has its answers ready and only keeps to the pace that it is asked for.
+
+`POST /v1/chat/completions` gives one JSON, or, with `"stream": true`, `max_tokens` events with `seed` milliseconds
+between them (0: as fast as the connection takes them, one write per event). `/health` and `/v1/models` answer too.
+
+    python -m benchmarks.replica --port 8000
+"""
+
+import argparse
+import asyncio
+import gc
+from collections import defaultdict
+from typing import Any, cast
+
+import httptools
+import uvloop
+from typing_extensions import override
+
+from benchmarks import canned
+from vllm_gateway import codec
+from vllm_gateway.clock import SystemClock
+
+BACKLOG = 4096
+DEFAULT_TOKENS = 16
+
+_EVENTS = canned.events()
+_COMPLETION = canned.response(canned.completion())
+_HEALTHY = canned.response(b"")
+_MODELS = canned.response(canned.models())
+_UNKNOWN = canned.response(b'{"error":{"message":"Not Found","code":404}}', status=b"404 Not Found")
+_OPENING = canned.stream_head() + canned.chunk(_EVENTS.role)
+_TOKEN = canned.chunk(_EVENTS.token)
+_LAST = canned.chunk(_EVENTS.last)
+_USAGE = canned.chunk(_EVENTS.usage)
+_END = canned.chunk(_EVENTS.done) + canned.END_OF_CHUNKS
+
+
+class Stream:
+    """One streamed answer: its head and role event are out, `tokens` events are to come."""
+
+    __slots__ = ("_has_usage", "_left", "_transport", "gap_ms")
+
+    def __init__(self, transport: asyncio.Transport, *, tokens: int, gap_ms: int, has_usage: bool) -> None:
+        self.gap_ms = gap_ms
+        self._transport = transport
+        self._left = tokens
+        self._has_usage = has_usage
+        transport.write(_OPENING)
+
+    def write_next(self) -> bool:
+        """Write the next event; return whether one more is to come."""
+        if self._transport.is_closing():
+            return False
+        self._left -= 1
+        if self._left > 0:
+            self._transport.write(_TOKEN)
+            return True
+        self._transport.write(_LAST + (_USAGE if self._has_usage else b"") + _END)
+        return False
+
+
+class Pace:
+    """Lets each stream write its next event when that is due: one timer for all of them, on a grid of milliseconds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._eager: list[Stream] = []
+        self._due: defaultdict[int, list[Stream]] = defaultdict(list)
+        self._ticked_ms = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be written by any stream."""
+        return not self._eager and not self._due
+
+    def start(self, stream: Stream) -> None:
+        """Keep the pace of this stream to its end."""
+        if stream.gap_ms == 0:
+            self._eager.append(stream)
+            if len(self._eager) == 1:
+                self._loop.call_soon(self._write_eager)
+            return
+        now_ms = _now_ms()
+        if not self._due:
+            self._ticked_ms = now_ms
+            self._loop.call_later(0.001, self._tick)
+        self._due[now_ms + stream.gap_ms].append(stream)
+
+    def _write_eager(self) -> None:
+        """Write one event per stream and turn of the loop, so that each is a write of its own, as vLLM's are."""
+        self._eager = [stream for stream in self._eager if stream.write_next()]
+        if self._eager:
+            self._loop.call_soon(self._write_eager)
+
+    def _tick(self) -> None:
+        now_ms = _now_ms()
+        while self._ticked_ms < now_ms:
+            self._ticked_ms += 1
+            for stream in self._due.pop(self._ticked_ms, ()):
+                if stream.write_next():
+                    # After a delay a stream goes on from where it should be, but never with two events at once.
+                    self._due[max(self._ticked_ms + stream.gap_ms, now_ms + 1)].append(stream)
+        if self._due:
+            self._loop.call_later(0.001, self._tick)
+
+
+class Connection(asyncio.Protocol):
+    """One connection, kept alive; one request at a time."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._path = b""
+        self._body = b""
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # TCP gives no other
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.abort()
+
+    def on_url(self, url: bytes) -> None:
+        """Take the path."""
+        self._path += url
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        """Answer."""
+        path, body = self._path, self._body
+        self._path = self._body = b""
+        if path == b"/v1/chat/completions":
+            self._answer(codec.loads(body))
+        else:
+            self._transport.write({b"/health": _HEALTHY, b"/v1/models": _MODELS}.get(path, _UNKNOWN))
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        if not asked.get("stream"):
+            self._transport.write(_COMPLETION)
+            return
+        self._pace.start(
+            Stream(
+                self._transport,
+                tokens=asked.get("max_tokens") or DEFAULT_TOKENS,
+                gap_ms=asked.get("seed") or 0,
+                has_usage=bool((asked.get("stream_options") or {}).get("include_usage")),
+            )
+        )
+
+
+def _now_ms() -> int:
+    return int(SystemClock.now() * 1000)
+
+
+async def serve(port: int) -> None:
+    """Answer on this port for ever."""
+    loop = asyncio.get_running_loop()
+    pace = Pace(loop)
+    server = await loop.create_server(lambda: Connection(pace), "127.0.0.1", port, backlog=BACKLOG)
+    gc.disable()  # nothing here makes cycles that matter in a run of minutes
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Read the port and serve."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8000)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()
