@@ -94,3 +94,14 @@ def test_however_the_text_is_cut_the_same_is_sent(pieces: list[str], stops: list
     sent, stop = fed(watch, pieces)
     assert "".join(sent) == watch.text
     assert (stop is None) == (not any(one in "".join(pieces) for one in stops))
+
+
+@given(IDS, IDS)
+def test_joined_pieces_are_the_decoded_whole_up_to_what_is_held(prompt: list[int], ids: list[int]) -> None:
+    """Whatever the tokens are, broken bytes and special ones among them, the pieces are a beginning of their text."""
+    stream = TextStream(prompt)
+    tells_prompt = bool(stream._held)
+    joined = "".join(stream.feed(token) for token in ids)
+    whole = tokens.decode([*prompt, *ids] if tells_prompt else ids)
+    assert whole.startswith(joined)
+    assert len(whole) == len(joined) or whole.endswith("\N{REPLACEMENT CHARACTER}")

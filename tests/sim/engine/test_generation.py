@@ -119,3 +119,24 @@ def test_its_tokens_fill_blocks_that_others_find() -> None:
     again = kv.lease([*PROMPT, *generation.ids])
     assert again is not None
     assert again.cached_tokens == (len(PROMPT) + 59) // 16 * 16
+
+
+def test_allowed_tokens_are_ruled_out_where_another_wish_says_so() -> None:
+    """The end does not come before the minimum, nor a banned token ever, though a list allows them."""
+    wish = Wish(max_tokens=30, min_tokens=20, allowed=(Special.END, 300, 301), banned=frozenset({301}))
+    generation = Generation(Model("m"), [1, 2], wish, Nobody())
+    while generation.finish_reason is None:
+        generation.step()
+    assert set(generation.ids[:20]) == {300}
+
+
+def test_the_end_may_come_right_after_the_minimum() -> None:
+    """With the end as the only choice it is ruled out for exactly `min_tokens` tokens."""
+    wish = Wish(max_tokens=30, min_tokens=4, allowed=(Special.END, 300), banned=frozenset())
+    lengths = set()
+    for first in range(300, 340):
+        generation = Generation(Model("m"), [first], wish, Nobody())
+        while generation.finish_reason is None:
+            generation.step()
+        lengths.add(len(generation.ids))
+    assert min(lengths) == 5

@@ -98,3 +98,10 @@ def test_a_token_that_is_no_candidate_is_unlikely() -> None:
     mind = MODEL.read(tokens.encode("Hello"))
     assert mind.logprob(Special.TOOL) == mind.logprob(Special.TOOL) < -11
     assert mind.logprob(mind.draw()) == mind.candidates(1)[0][1]
+
+
+@given(IDS, st.integers(min_value=1, max_value=20))
+def test_the_first_candidate_is_the_likeliest(prompt: list[int], count: int) -> None:
+    """What greedy decoding draws has the highest probability of all."""
+    found = MODEL.read(prompt).candidates(count)
+    assert all(likelier >= other for (_, likelier), (_, other) in pairwise(found))
