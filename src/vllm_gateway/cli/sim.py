@@ -42,7 +42,7 @@ def sim(
         ttft_ms_per_1k: Milliseconds more for 1,000 prompt tokens that are not cached. [default: 100]
         itl_ms: Milliseconds between two tokens of an answer. [default: 15]
         max_num_seqs: Most answers that are generated at once; others wait. [default: 256]
-        max_num_queued: Most answers that wait; more get 503. [default: no limit]
+        max_num_queued: Most answers that run or wait; more get 503. [default: no limit]
         kv_blocks: Blocks of 16 tokens that the KV cache holds. [default: 8192]
         seed: Engines with the same seed answer alike. [default: 0]
         fault: What goes wrong on purpose; give it again for each further one. See docs/sim.md.

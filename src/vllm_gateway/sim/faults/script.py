@@ -51,9 +51,11 @@ class Script:
                 self._note(call, fault)
                 if fault.seconds is None:
                     call.mute()
-                else:
-                    asyncio.get_running_loop().call_later(fault.seconds, go_on)
-                return False
+                    return False
+                left_s = fault.seconds - (call.connection.now() - call.seen.head_at)
+                if left_s > 0:
+                    asyncio.get_running_loop().call_later(left_s, go_on)
+                    return False
             elif fault.kind is Kind.STATUS:
                 self._note(call, fault)
                 _refuse(call, fault)
