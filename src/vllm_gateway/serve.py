@@ -1,6 +1,7 @@
 """The composition root: settings in, a running gateway out. The only place that decides which part gets which."""
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -117,6 +118,8 @@ async def _serve(settings: Settings, listener: socket.socket, stop: Stop) -> int
     async with build(settings) as parts:
         config = server_config(settings, parts.door)
         greet = partial(_greet, settings, parts.pool, listener)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
         await Server(config, stop=stop, drain=parts.drain.run, greet=greet).serve(sockets=[listener])
     return 0
 
