@@ -192,6 +192,10 @@ class Sink(Protocol):
         """Close the caller's connection behind what was written, without completing the reply."""
         ...
 
+    def drop(self) -> None:
+        """Close the caller's connection at once, whatever it has not taken yet."""
+        ...
+
     async def until(self, done: "asyncio.Future[T]") -> T:
         """Wait for `done`, and keep writing meanwhile."""
         ...

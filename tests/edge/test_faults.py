@@ -46,6 +46,9 @@ class Written:
         """Keep that it was cut."""
         self.steps.append("cut")
 
+    def drop(self) -> None:
+        """Do nothing: this caller takes everything."""
+
     async def until(self, done: "asyncio.Future[T]") -> T:
         """Wait."""
         return await done

@@ -1,15 +1,46 @@
 """The server's own part: signals, heads and keep-alive."""
 
+import asyncio
 import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
 
 from tests.gateway import gateway, raw
 from tests.scripted import Visit, as_replica, scripted
+from tests.waiting import until
 from vllm_gateway.edge.server import BoundedProtocol, Stop, bounded_protocol
+from vllm_gateway.outcomes import Outcome
+
+BODY = b'{"model":"scripted","messages":[],"stream":true}'
+CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
+TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 
 
 async def well(visit: Visit, _: bytes) -> None:
     """Answer."""
     await visit.say_json(b"{}")
+
+
+async def wait_for_ever(visit: Visit, _: bytes) -> None:
+    """Say nothing until the gateway closes."""
+    await visit.until_closed()
+
+
+async def talk_for_ever(visit: Visit, _: bytes) -> None:
+    """Send events until the gateway closes."""
+    await visit.say_stream_head()
+    while not visit.reader.at_eof():
+        await visit.say_events(TOKEN)
+        await asyncio.sleep(0.005)
+
+
+async def flood(visit: Visit, _: bytes) -> None:
+    """Send events as fast as they are taken."""
+    await visit.say_stream_head()
+    while not visit.reader.at_eof():
+        await visit.say_events(TOKEN.replace(b"x", b"x" * 50_000))
 
 
 def test_the_bound_is_set_without_changing_the_class_for_others() -> None:
@@ -35,6 +66,70 @@ async def test_requests_that_arrive_together_are_answered_in_order() -> None:
         answer = await raw(door.port, request)
     assert answer.count(b"HTTP/1.1 200") == 2
     assert answer.index(b"HTTP/1.1 404") > answer.rindex(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("answer", [wait_for_ever, talk_for_ever])
+async def test_a_caller_who_leaves_with_requests_waiting_is_noticed(
+    answer: Callable[[Visit, bytes], Awaitable[None]],
+) -> None:
+    """The request under way ends, although uvicorn tells only the one that came last."""
+    request = CHAT % (b"", len(BODY), BODY)
+    async with scripted(as_replica(answer)) as replica, gateway(replica.url) as door:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(request + b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: any(each.outstanding for each in door.parts.pool.replicas))
+        await asyncio.sleep(0.05)
+        writer.close()
+        await until(lambda: not door.parts.ledger.live, within_s=0.5)
+        assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+
+
+async def test_nonsense_behind_a_request_ends_its_answer_and_adds_nothing() -> None:
+    """An error in the middle of an answer would be taken for a part of it."""
+    async with scripted(as_replica(talk_for_ever)) as replica, gateway(replica.url) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(CHAT % (b"", len(BODY), BODY))
+        answer = await reader.readuntil(b"data: ")
+        writer.write(b"NONSENSE\x00\r\n\r\n")
+        answer += await asyncio.wait_for(reader.read(-1), 3)
+        writer.close()
+        await until(lambda: not door.parts.ledger.live)
+        assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+    assert answer.count(b"HTTP/1.1") == 1
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", [b"Upgrade", b"upgrade", b"UPGRADE"])
+async def test_an_offer_of_another_protocol_is_ignored(name: bytes) -> None:
+    """Java's client offers HTTP/2 with its first request, and means the body all the same."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\n%s: h2c\r\nHTTP2-Settings: AAMA\r\n" % name
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, CHAT % (offer, len(BODY), BODY), until_closed=False)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_caller_who_does_not_read_does_not_hold_up_the_end() -> None:
+    """After the drain, and a moment for the last words, every connection is closed."""
+    async with scripted(as_replica(flood)) as replica, gateway(replica.url, drain_s=0) as door:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=1024)
+        writer.write(CHAT % (b"", len(BODY), BODY))
+        await until(lambda: any(each.outstanding for each in door.parts.pool.replicas))
+        await asyncio.sleep(0.3)
+        began = time.perf_counter()
+    assert time.perf_counter() - began < 1.8
+    writer.close()
+
+
+async def test_a_caller_who_does_not_read_has_no_longer_than_others() -> None:
+    """Past the time for the whole request, its connection is closed; nothing of it stays."""
+    limits = {"total_s": 0.5}
+    async with scripted(as_replica(flood)) as replica, gateway(replica.url, timeouts=limits) as door:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=1024)
+        writer.write(CHAT % (b"", len(BODY), BODY))
+        await until(lambda: bool(door.parts.ledger.live))
+        await until(lambda: not door.parts.ledger.live)
+        assert [each.outstanding for each in door.parts.pool.replicas] == [0]
+        writer.close()
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:

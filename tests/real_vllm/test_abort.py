@@ -12,6 +12,8 @@ from vllm_gateway.clock import SystemClock
 LONG = chat(max_tokens=3500, ignore_eos=True)
 """An answer that takes a replica several seconds."""
 STOP_TIMEOUT_S = 1.0
+LOOK_S = 0.25
+"""How long a look at all replicas may take on a machine that goes on; it takes some hundredths of a second."""
 
 
 async def total(http: httpx2.AsyncClient, replicas: Fleet, name: str) -> float:
@@ -27,10 +29,21 @@ async def unfinished(http: httpx2.AsyncClient, replicas: Fleet) -> float:
 
 
 async def wait_for(http: httpx2.AsyncClient, replicas: Fleet, count: int, timeout_s: float) -> None:
-    """Return when the replicas have this many requests; fail when they have not in time."""
+    """Return when the replicas have this many requests; fail when they have not in time.
+
+    A look that takes long says that this machine stood still, and nothing of how long the replicas worked meanwhile:
+    its time does not count, and another look must follow it.
+    """
     clock = SystemClock()
     deadline = clock.now() + timeout_s
-    while (seen := await unfinished(http, replicas)) != count:
+    while True:
+        looked_at = clock.now()
+        seen = await unfinished(http, replicas)
+        if seen == count:
+            return
+        took_s = clock.now() - looked_at
+        if took_s > LOOK_S:
+            deadline += took_s
         assert clock.now() < deadline, f"{seen} requests after {timeout_s} s, not {count}"
         await asyncio.sleep(0.02)
 

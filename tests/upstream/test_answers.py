@@ -36,6 +36,7 @@ class Notes:
         self.written = b""
         self.is_ended = False
         self.is_cut = False
+        self.is_dropped = False
 
     def feed_from(self, flow: Flow | None) -> None:
         """Do nothing: nobody is slow here."""
@@ -55,6 +56,10 @@ class Notes:
     def cut(self) -> None:
         """Note the cut."""
         self.is_cut = True
+
+    def drop(self) -> None:
+        """Note that the caller was not waited for."""
+        self.is_dropped = True
 
     async def until(self, done: "asyncio.Future[T]") -> T:
         """Wait."""
@@ -80,6 +85,31 @@ def test_the_head_decides_the_form() -> None:
     assert isinstance(form_of(200, EVENTS, chat(), sink), EventStream)
     assert isinstance(form_of(200, JSON, chat(), sink), OnePiece)
     assert isinstance(form_of(404, EVENTS, chat(), sink), ErrorAnswer)
+    assert isinstance(form_of(200, [(b"content-type", b"Text/Event-Stream")], chat(), sink), EventStream)
+
+
+def test_a_compressed_answer_is_none() -> None:
+    """It was not asked for; passed on without its header it would be noise, and a stream could not be watched."""
+    answer = form_of(200, [*JSON, (b"content-encoding", b"gzip")], chat(), Notes())
+    answer.feed(b"\x1f\x8b")
+    with pytest.raises(AttemptFailed) as caught:
+        answer.end()
+    assert caught.value.verdict.is_retryable
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [([], b'{"half":'), ([], b""), ([(b"content-length", b"0")], b""), ([(b"transfer-encoding", b"chunked")], b"")],
+)
+def test_one_piece_that_is_none_fails_retryably(framing: Headers, body: bytes) -> None:
+    """Nothing is no answer; and what ends only with the connection may have been cut, which its JSON shows."""
+    sink = Notes()
+    piece = form_of(200, [*JSON, *framing], chat(), sink)
+    piece.feed(body)
+    with pytest.raises(AttemptFailed) as caught:
+        piece.end()
+    assert caught.value.verdict.is_retryable
+    assert not sink.is_started
 
 
 def test_header_finds_the_first_value() -> None:

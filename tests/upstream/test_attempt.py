@@ -126,6 +126,16 @@ async def test_the_whole_has_its_time() -> None:
     assert not failure_of(attempt).verdict.is_retryable
 
 
+async def test_a_caller_who_does_not_take_the_end_is_dropped() -> None:
+    """It gets one look's time to take what it was told, and no more."""
+    attempt, sink = an_attempt()
+    attempt.check(100)
+    assert not sink.is_dropped
+    attempt.check(100.25)
+    assert sink.is_dropped
+    failure_of(attempt)
+
+
 async def test_zero_switches_a_limit_off() -> None:
     """No limit, no end."""
     attempt, _ = an_attempt(timeouts=Timeouts(first_token_s=0, idle_s=0, total_s=0))

@@ -271,3 +271,36 @@ async def test_connecting_takes_no_longer_than_it_may() -> None:
                 waiting.append(await connect(address, timeout_s=0.2))  # noqa: PERF401 - each must be made after the other
         for connection in waiting:
             connection.close()
+
+
+async def test_a_switch_of_protocols_is_a_fault() -> None:
+    """Nobody asked for one, and what follows it is no HTTP."""
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nPRI"
+    async with scripted(saying(switch)) as replica:
+        connection = await to(replica)
+        with pytest.raises(ConnectionFault, match="not HTTP"):
+            await ask(connection)
+    assert not connection.is_free
+
+
+async def test_an_answer_before_the_end_of_the_request_ends_the_connection() -> None:
+    """The rest of the request is still on its way; another one would have to wait behind it."""
+
+    async def play(visit: Visit) -> None:
+        await visit.reader.readuntil(b"\r\n\r\n")
+        await visit.say_json(b"{}", "413 Too Large")
+        await asyncio.sleep(1)
+
+    size = 50_000_000  # more than the system takes in before somebody reads
+    async with scripted(play) as replica:
+        connection = await to(replica)
+        heard = await ask(connection, b"POST /x HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        assert heard.status == 413
+        assert not connection.is_free
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".invalid"])
+async def test_a_name_that_cannot_be_one_is_a_fault(host: str) -> None:
+    """It is told like any other name that leads nowhere."""
+    with pytest.raises(ConnectionFault):
+        await connect(Address(host, 80), timeout_s=2)

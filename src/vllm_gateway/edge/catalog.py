@@ -99,12 +99,6 @@ def _date(created: object) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def _created_at(row: Mapping[str, Any]) -> str:
-    """Return when the model was made, as Anthropic's clients read it."""
-    created = row.get("created")
-    return datetime.fromtimestamp(created if isinstance(created, int) else 0, UTC).isoformat()
-
-
 def _codex_row(row: Mapping[str, Any], place: int) -> dict[str, Any]:
     """Return a row of Codex's own list (`ModelInfo` in its `openai_models.rs`): text in, a shell to work with."""
     return {

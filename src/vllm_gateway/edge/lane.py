@@ -20,7 +20,8 @@ Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 CLOSE_EXTENSION = "vllm_gateway.close"
-"""Scope extension of our own server: its `close` closes the caller's connection behind what was written."""
+"""Scope extension of our own server: its `close` closes the caller's connection behind what was written, its `abort`
+at once."""
 HIGH_WATER_BYTES = 64 * 1024
 """So much may wait for a slow caller before the replica has to wait too."""
 LINGER_S = 0.1
@@ -90,7 +91,9 @@ class AsgiSink:
         """The reply is complete, or was cut off."""
         self.is_cut = False
         """The reply is not to be completed."""
-        self._close: Callable[[], None] | None = scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("close")
+        ways: dict[str, Callable[[], None]] = scope.get("extensions", {}).get(CLOSE_EXTENSION, {})
+        self._close = ways.get("close")
+        self._abort = ways.get("abort")
         self._send = send
         self._loop = loop
         self._head: Message | None = None
@@ -128,6 +131,11 @@ class AsgiSink:
     def cut(self) -> None:
         """Close the connection behind what is queued."""
         self.is_cut = True
+
+    def drop(self) -> None:
+        """Close the connection at once; the watch over the caller notices, and the exchange ends."""
+        if self._abort is not None:
+            self._abort()
 
     async def until(self, done: "asyncio.Future[T]") -> T:
         """Send what is written until `done`, and all that was written before it."""

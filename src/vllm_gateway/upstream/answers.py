@@ -7,6 +7,7 @@ head of a reply waits: that of a stream for the first whole event, that of an an
 from http import HTTPStatus
 from typing import Protocol
 
+from vllm_gateway import codec
 from vllm_gateway.errors import ReplicaFailed, ReplicaTruncated
 from vllm_gateway.exchange import Exchange, Headers, Sink, Watch
 from vllm_gateway.upstream.health import Sign
@@ -57,9 +58,10 @@ class Form(Protocol):
 
 
 def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink) -> Form:
-    """Return the form that an answer with this head has."""
-    if status == HTTPStatus.OK and exchange.asked is not None:
-        if header(headers, b"content-type").startswith(b"text/event-stream"):
+    """Return the form that an answer with this head has; a compressed one, which nobody asked for, is an error."""
+    is_plain = header(headers, b"content-encoding") in {b"", b"identity"}
+    if status == HTTPStatus.OK and is_plain and exchange.asked is not None:
+        if header(headers, b"content-type").lower().startswith(b"text/event-stream"):
             return EventStream(exchange, sink, exchange.asked.new_watch())
         return OnePiece(headers, exchange, sink)
     return ErrorAnswer(status, headers, exchange)
@@ -144,12 +146,24 @@ class OnePiece:
     def end(self) -> None:
         """Complete the reply."""
         if not self.has_delivered:
+            if not self._is_whole():
+                raise failure(ReplicaTruncated("The model server's answer broke off before its end."))
             self._begin([(b"content-length", b"%d" % self._held_bytes)])
         self._sink.end()
 
     def has_said_all(self) -> bool:
         """Return False: only its end tells that it is complete."""
         return False
+
+    def _is_whole(self) -> bool:
+        """Say whether this is an answer; one without a length may have been cut anywhere, so JSON has to prove it."""
+        if header(self._headers, b"content-length") or header(self._headers, b"transfer-encoding"):
+            return self._held_bytes > 0
+        try:
+            codec.loads(b"".join(self._held))
+        except codec.MalformedJson:
+            return False
+        return True
 
     def _begin(self, length: Headers) -> None:
         if self._sink.is_started:  # an earlier attempt began a stream; an answer in one piece cannot follow

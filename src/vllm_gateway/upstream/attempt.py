@@ -33,6 +33,7 @@ class Attempt:
         self._heard_at = now
         self._has_heard = False
         self._is_paused = False
+        self._is_overdue = False
         self._form: Form | None = None
 
     # what the connection tells
@@ -94,6 +95,9 @@ class Attempt:
             self._heard_at = now
         limits = self._timeouts
         if limits.total_s and now - self._exchange.started >= limits.total_s:
+            if self._is_overdue:
+                self._sink.drop()  # the end was told at the last look, and the caller does not take it
+            self._is_overdue = True
             sentence = f"The model server took longer than {limits.total_s:g} s."
             self._expire(Verdict(ReplicaSilent(sentence), sign=Sign.FAILED))
         elif self._exchange.asked is not None and self._exchange.asked.stream:

@@ -70,7 +70,7 @@ async def connect(address: Address, *, timeout_s: float) -> "Connection":
             _, connection = await loop.create_connection(Connection, address.host, address.port, ssl=address.tls)
     except TimeoutError:
         raise ConnectionFault(f"no connection within {timeout_s:g} s") from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is found out only when it is looked up
         raise ConnectionFault(f"no connection: {error}") from error
     return connection
 
@@ -146,8 +146,8 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(ConnectionFault(f"not HTTP: {error}"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(ConnectionFault(f"not HTTP: {error!r}"))
             return
         if not self._has_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(ConnectionFault("the head of the answer is too large"))
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         answer, self._answer = self._answer, None
-        if not self._keeps_alive:
+        if not self._keeps_alive or self._is_still_sending():
             self.is_open = False
             if self._transport is not None:
                 self._transport.close()
@@ -187,6 +187,10 @@ class Connection(asyncio.Protocol):
         self.close()
         if answer is not None:
             answer.failed(fault)
+
+    def _is_still_sending(self) -> bool:
+        """Say whether the answer came before the request was out; another request would have to wait behind it."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def _ends_with_connection(self) -> bool:
         """Say whether the answer has no length of its own, so that the end of the connection is its end."""

@@ -129,6 +129,8 @@ class Relay:
             sink.feed_from(None)
             self._deadlines.remove(attempt)
             replica.give_back(connection)
+            if finished.done() and not finished.cancelled():
+                finished.exception()  # a caller who left did not wait for it; asyncio would complain
 
 
 async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:
