@@ -233,6 +233,24 @@ async def test_a_stale_connection_is_replaced_and_not_counted() -> None:
         assert door.parts.ledger.outcomes == {Outcome.OK: 10}
 
 
+async def test_a_replica_that_breaks_off_at_work_is_not_asked_again() -> None:
+    """On a kept connection too, who closes after a while had the request, and may have worked on it."""
+    asked: list[bytes] = []
+
+    async def breaks_off(visit: Visit, request: bytes) -> None:
+        asked.append(request)
+        if len(asked) == 1:
+            await well(visit, request)
+            return
+        await asyncio.sleep(0.6)
+        raise ConnectionError
+
+    async with scripted(as_replica(breaks_off)) as replica, gateway(replica.url) as door:
+        replies = [await door.http.post(CHAT, json=ASKING) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [200, 502]
+    assert len(asked) == 2
+
+
 async def test_silence_before_the_first_token_goes_to_another_replica() -> None:
     """A stream that does not begin in time is asked of another replica, and never of the silent one again."""
 

@@ -19,6 +19,8 @@ from vllm_gateway.upstream.verdicts import Verdict
 
 log = logging.getLogger(__name__)
 
+_STALE_S = 0.5
+"""How soon a connection that was closed while it was free shows it. Later, the replica may have worked on it."""
 FORWARDED = frozenset({b"anthropic-version", b"anthropic-beta", b"endpoint-load-metrics-format"})
 """The caller's headers that reach a replica. All others stay here: they hold keys, or steer what is the gateway's to
 steer."""
@@ -101,11 +103,12 @@ class Relay:
         request = replica.request(b"POST", exchange.operation.path, headers, body)
         self._pool.chosen(replica)
         replica.outstanding += 1
+        began = self._clock.now()
         try:
             try:
                 await self._hear(exchange, replica, await _connected(replica.checkout), request, sink)
             except AttemptFailed as failed:
-                if not failed.is_stale:
+                if not failed.is_stale or self._clock.now() - began > _STALE_S:
                     raise
                 await self._hear(exchange, replica, await _connected(replica.connect), request, sink)
         finally:
