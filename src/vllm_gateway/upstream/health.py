@@ -38,8 +38,10 @@ class Health:
         company. An answered probe is enough to begin again.
         """
         match sign:
-            case Sign.ANSWERED | Sign.PROBE_ANSWERED:
+            case Sign.PROBE_ANSWERED:
                 return Health(is_usable=True)
+            case Sign.ANSWERED:  # of one that is out, it may be an old request that still came to its end
+                return Health(is_usable=True) if self.is_usable else self
             case Sign.UNREACHABLE:
                 return Health(is_usable=False, failures=self.failures + 1)
             case Sign.FAILED | Sign.PROBE_FAILED:
