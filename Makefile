@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-real-vllm bench lock build clean
+.PHONY: help run test check format test-servers test-real-vllm bench lock build clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ format: .venv/dev.stamp  ## put the code into its form
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+test-servers: .venv/dev.stamp  ## pass the tests of the shared stores on private servers (redis-server and postgresql must be installed)
+	@$(BIN)/pytest -m servers tests $(ARGS)
+
 test-real-vllm: .venv/dev.stamp  ## build a real vLLM for this CPU (some GB, once) and pass the tests through it
 	@scripts/real_vllm_env.sh
 	@$(BIN)/pytest -m real_vllm tests/real_vllm $(ARGS)
@@ -41,7 +44,7 @@ build: .venv/dev.stamp  ## make the wheel
 
 lock:  ## pin every dependency by hash (needs uv)
 	@$(call compile,requirements/run.txt,pyproject.toml)
-	@$(call compile,requirements/dev.txt,pyproject.toml --group dev)
+	@$(call compile,requirements/dev.txt,pyproject.toml --all-extras --group dev)
 	@$(call compile,requirements/build.txt,--group build -c requirements/dev.txt)
 
 compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -4,12 +4,19 @@
     ├── Refusal                  the caller's fault; the text is safe to show
     │   ├── BodyMalformed        400  not JSON, or not a JSON object
     │   ├── FieldInvalid         400  one field is wrong; `param` names it
+    │   ├── KeyRefused           401  no key, or not one that is known
     │   ├── ModelForbidden       403  the model is not on the allow-list
     │   ├── PathUnknown          404  no such route here
     │   ├── ModelUnknown         404  no replica serves the model
+    │   ├── SessionUnknown       404  no such conversation of this caller
+    │   ├── ResponseUnknown      404  no such kept response of this caller
     │   ├── MethodWrong          405  the route is there, the method is not
+    │   ├── ModelAmbiguous       409  several routes serve the model, and none was picked
+    │   ├── SessionBusy          409  another turn of the conversation is under way
     │   ├── BodyTooLarge         413
+    │   ├── ContextTooLong       413  a turn does not fit into the model's context
     │   ├── MediaTypeWrong       415  the body is not announced as JSON
+    │   ├── BodyInvalid          422  fields of the body are wrong; `detail` lists them all
     │   ├── HeadersTooLarge      431
     │   └── ReplicaRefused       4xx  the replica's own judgement of the request
     └── Failure                  ours, or a replica's; the text says no more than the caller can use
@@ -20,6 +27,7 @@
         ├── ReplicaTruncated     502  the answer broke off
         ├── ReplicasUnusable     503  none is healthy
         ├── ReplicaOverloaded    503  it said so itself
+        ├── StoreFailed          503  conversations cannot be read or written
         ├── Draining             503  the gateway is about to stop
         └── ReplicaSilent        504  nothing was heard in time
 
@@ -28,7 +36,7 @@ status lives here, so that one fact has one status.
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vllm_gateway.outcomes import Outcome
 
@@ -69,6 +77,14 @@ class FieldInvalid(Refusal):
     code = "invalid_value"
 
 
+class KeyRefused(Refusal):
+    """The request carries no key, or one that is not known."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "invalid_api_key"
+    outcome = Outcome.AUTH
+
+
 class ModelForbidden(Refusal):
     """The model exists or not; this caller may not ask for it."""
 
@@ -89,6 +105,41 @@ class ModelUnknown(Refusal):
 
     status = HTTPStatus.NOT_FOUND
     code = "model_not_found"
+
+
+class SessionUnknown(Refusal):
+    """The caller has no such conversation, or has none any more."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "session_not_found"
+
+
+class ResponseUnknown(Refusal):
+    """The caller has no such kept response, or has none any more."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "response_not_found"
+
+
+class ModelAmbiguous(Refusal):
+    """Several routes serve the model, the settings do not let the gateway pick one, and the caller did not."""
+
+    status = HTTPStatus.CONFLICT
+    code = "model_ambiguous"
+
+
+class SessionBusy(Refusal):
+    """Another turn of the conversation is under way, and waiting for it took too long."""
+
+    status = HTTPStatus.CONFLICT
+    code = "session_busy"
+
+
+class ContextTooLong(Refusal):
+    """A turn does not fit into the model's context, whatever is dropped before it."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "context_length_exceeded"
 
 
 class MethodWrong(Refusal):
@@ -115,6 +166,18 @@ class MediaTypeWrong(Refusal):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class BodyInvalid(Refusal):
+    """Fields of the body are wrong."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_body"
+
+    def __init__(self, message: str, *, detail: list[dict[str, Any]], param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.detail = detail
+        """One entry for each fault: `type`, `loc`, `msg` and `input`, as FastAPI writes them."""
 
 
 class HeadersTooLarge(Refusal):
@@ -189,6 +252,14 @@ class ReplicaOverloaded(Failure):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "overloaded"
     outcome = Outcome.REFUSED_OVERLOAD
+
+
+class StoreFailed(Failure):
+    """The place where conversations are kept cannot be reached, or does not work."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "store_unavailable"
+    outcome = Outcome.INTERNAL_ERROR
 
 
 class Draining(Failure):

@@ -59,8 +59,24 @@ class Watch(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as the gateway must tell callers apart."""
+
+    id: str
+    """The same for everything that one caller sends; says nothing of its key."""
+
+
+ANONYMOUS = Caller("")
+"""Everybody, where no keys are asked for."""
+
+
 class Dialect(Protocol):
     """The shape of errors that a family of clients understands."""
+
+    def status(self, error: GatewayError) -> int:
+        """Return the status of an error reply; most families take the error's own."""
+        ...
 
     def fault(self, error: GatewayError, request_id: str) -> bytes:
         """Return the body of an error reply."""
@@ -84,17 +100,62 @@ class Dialect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionNow:
+    """What a caller is told of its session with every answer."""
+
+    id: str
+    turns: int
+    expires_in: float | None
+    """Seconds until it is dropped when nothing is said; None: never."""
+    messages_in_context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said in a session; the gateway adds what was said before."""
+
+    messages: list[dict[str, Any]]
+    reply: Callable[[dict[str, Any], SessionNow], bytes]
+    """Writes the answer in one piece from the replica's chat completion."""
+    session_id: str | None = None
+    """The session, when the body names it: such an id is a credential of its own. None: the path names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """An answer that the gateway keeps, or that goes on from one it has kept."""
+
+    keeps: bool
+    previous: str | None
+    """The response that this one goes on from."""
+    items: list[Any]
+    """What is said in this request."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the body asks for, as far as the gateway must know it."""
 
+    path: str
+    """The route of the replica that answers it."""
+    body: bytes
+    """What is asked in the replica's terms: on its own routes the caller's bytes."""
     fields: dict[str, Any]
-    """The parsed body; it is read, never changed."""
+    """`body`, parsed; it is read, never changed."""
     model: str | None
     stream: bool
     adds_usage: bool
     """The gateway asks for a stream's usage, because the caller did not; the caller does not see it."""
     new_watch: Callable[[], Watch]
     """Makes the watch over one streamed answer to this request."""
+    route: str | None = None
+    """The only route whose replicas may answer."""
+    is_any_model: bool = False
+    """When no model is named and none can be taken for granted, the first that offers the route will do."""
+    reply: Callable[[bytes], bytes] | None = None
+    """Writes an answer in one piece anew, in the caller's shape; None leaves it as the replica wrote it."""
+    saying: Saying | None = None
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +163,14 @@ class Operation:
     """One route that is answered by a replica."""
 
     path: str
-    """The path here and, below the replica's root, there."""
+    """The path here; of one that names something, the pattern."""
     dialect: Dialect
     read: Callable[[bytes], Asked]
     """Understands a body; raises a `Refusal` that names what is wrong with it."""
+    takes_session_id: bool = False
+    """Its body may name a session, and needs no other credential then."""
+    has_heartbeat: bool = False
+    """Its streams carry comments while the model is silent."""
 
 
 @dataclass(slots=True)
@@ -121,6 +186,9 @@ class Exchange:
     """Reads the caller's body to its end; raises `BodyTooLarge` or `CallerGone`."""
     started: float
     """When it began, on the gateway's clock."""
+    target: str = ""
+    """What the path names: a session."""
+    caller: Caller = ANONYMOUS
     task: "asyncio.Task[Any] | None" = None
     """What runs it; cancelling this stops the exchange wherever it is. None once it is over."""
     body: bytes = b""
@@ -128,6 +196,8 @@ class Exchange:
     asked: Asked | None = None
     model: str | None = None
     """The model that answers: what was asked for, after aliases and defaults."""
+    prefers: str | None = None
+    """Name of the replica whose cache is likely to know the prompt already."""
     attempts: int = 0
     """How many replicas have been asked so far."""
     replica: str | None = None
@@ -167,10 +237,15 @@ class Sink(Protocol):
     that runs the exchange; `is_gone` then says why.
     """
 
-    is_gone: bool
-    """The caller has left; nothing that is written arrives."""
-    is_started: bool
-    """The head of the reply has been written: its status can no longer change."""
+    @property
+    def is_gone(self) -> bool:
+        """The caller has left; nothing that is written arrives."""
+        ...
+
+    @property
+    def is_started(self) -> bool:
+        """The head of the reply has been written: its status can no longer change."""
+        ...
 
     def feed_from(self, flow: Flow | None) -> None:
         """Name the flow that is to wait when the caller is slow."""

@@ -11,6 +11,9 @@ from vllm_gateway.settings.places import written
 _ONE = {"url": "http://10.0.0.1:8000/v1", "route": "tiny"}
 
 
+_KEY, _OTHER_KEY = "sk-0123456789", "sk-9876543210"
+
+
 def _found(**values: Any) -> dict[str, str]:  # noqa: ANN401 - raw settings
     return {written(place): sentence for place, sentence in contradictions(Settings.model_validate(values))}
 
@@ -59,3 +62,37 @@ def test_the_gateway_is_not_its_own_upstream(host: str, url: str) -> None:
 def test_other_addresses_may_share_the_port_or_the_host(host: str, url: str) -> None:
     """Another port, or another host with the same port, is another server."""
     assert _found(host=host, upstreams=[{"url": url}]) == {}
+
+
+def test_asking_for_keys_needs_a_key() -> None:
+    """With the mode `keys` and without a key nobody could come in."""
+    assert "auth.client_keys" in _found(auth={"mode": "keys"})["auth.mode"]
+    assert _found(auth={"mode": "keys", "client_keys": [_KEY, _OTHER_KEY]}) == {}
+
+
+def test_keys_that_nobody_asks_for_are_a_mistake() -> None:
+    """Keys without a mode look like a shut door and are an open one; saying `none` as well is meant."""
+    assert "auth.mode" in _found(auth={"client_keys": [_KEY]})["auth.client_keys"]
+    assert _found(auth={"client_keys": [_KEY], "mode": "none"}) == {}
+
+
+def test_a_key_is_listed_once() -> None:
+    """The same key twice is a mistake; the second place is named."""
+    assert list(_found(auth={"mode": "keys", "client_keys": [_KEY, _OTHER_KEY, _KEY]})) == ["auth.client_keys[2]"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "setting", "url"),
+    [("redis", "redis_url", "redis://h"), ("postgres", "database_url", "postgresql://h/name")],
+)
+def test_a_shared_store_needs_its_address(backend: str, setting: str, url: str) -> None:
+    """Conversations in a server need its address; the address alone is no mistake."""
+    assert f"state.{setting}" in _found(session={"backend": backend})["session.backend"]
+    assert _found(session={"backend": backend}, state={setting: url}) == {}
+    assert _found(state={setting: url}) == {}
+
+
+def test_only_sqlite_has_a_file() -> None:
+    """A path with another backend would never be used."""
+    assert "sqlite" in _found(session={"backend": "memory", "path": "s.sqlite"})["session.path"]
+    assert _found(session={"path": "s.sqlite"}) == {}

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from vllm_gateway.settings import Settings, Upstream
-from vllm_gateway.settings.model import Auth, Limits
+from vllm_gateway.settings.model import Auth, Limits, Session
 from vllm_gateway.settings.places import fields
 
 
@@ -15,7 +15,13 @@ def test_defaults_are_those_of_the_contract() -> None:
     settings = Settings()
     assert (settings.host, settings.port, settings.workers, settings.upstreams) == ("127.0.0.1", 8080, 1, ())
     assert settings.limits.max_body_bytes == 10 * 1024 * 1024
-    assert settings.timeouts.model_dump() == {"connect_s": 5, "first_token_s": 60, "idle_s": 30, "total_s": 600}
+    assert settings.timeouts.model_dump() == {
+        "connect_s": 5,
+        "first_token_s": 60,
+        "write_s": 0,
+        "idle_s": 30,
+        "total_s": 600,
+    }
     assert settings.retry.model_dump() == {"attempts": 3, "budget_percent": 20}
     assert (settings.drain_s, settings.sse_heartbeat_s, settings.auth.mode) == (30, 15, "none")
 
@@ -35,6 +41,22 @@ def test_secrets_do_not_show_in_the_text_of_settings() -> None:
 def test_empty_secret_is_no_secret() -> None:
     """An empty key counts as none, so that `${KEY:-}` can be written."""
     assert Auth.model_validate({"admin_key": ""}).admin_key is None
+
+
+def test_empty_addresses_of_stores_are_none() -> None:
+    """`${REDIS_URL:-}` without the variable is no address."""
+    state = Settings.model_validate({"state": {"redis_url": "", "database_url": ""}}).state
+    assert (state.redis_url, state.database_url) == (None, None)
+
+
+@pytest.mark.parametrize(("tokens", "is_valid"), [(0, True), (63, False), (64, True), (1_000_000, True), (-1, False)])
+def test_a_context_has_room_or_the_model_decides(tokens: int, is_valid: bool) -> None:
+    """The bound of a conversation is 0, or large enough for a turn."""
+    if is_valid:
+        assert Session(max_context_tokens=tokens).max_context_tokens == tokens
+    else:
+        with pytest.raises(ValidationError):
+            Session(max_context_tokens=tokens)
 
 
 @pytest.mark.parametrize("value", [True, False])

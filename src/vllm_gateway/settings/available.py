@@ -3,41 +3,45 @@
 A value that would be ignored is refused instead. Whoever builds the feature deletes its line here.
 """
 
+from collections.abc import Iterator
+
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.places import Place
 
 NOT_YET: tuple[Place, ...] = (
     ("workers",),
-    ("ambiguous_model",),
-    ("auth", "mode"),
     ("auth", "keys_file"),
     ("auth", "admin_key"),
     ("limits", "requests_per_minute"),
+    ("limits", "requests_per_second"),
     ("limits", "tokens_per_minute"),
     ("limits", "concurrent"),
     ("limits", "per"),
     ("limits", "max_tokens_cap"),
     ("cache", "backend"),
-    ("cache", "ttl_s"),
     ("cache", "any_temperature"),
-    ("session", "backend"),
-    ("session", "ttl_s"),
-    ("session", "max_context_tokens"),
-    ("state", "redis_url"),
-    ("state", "database_url"),
     ("metrics", "public"),
     ("metrics", "include_replicas"),
     ("fallbacks",),
-    ("sse_heartbeat_s",),
 )
+"""Settings that can be at their default only."""
 
-SENTENCE = "is not available in this version; leave it at its default"
+VALUES_NOT_YET: tuple[tuple[Place, str], ...] = ((("auth", "mode"), "upstream"),)
+"""Single values of settings whose others are there."""
+
+REFUSED = "is not available in this version"
+SENTENCE = f"{REFUSED}; leave it at its default"
 
 
-def not_available(settings: Settings) -> list[Place]:
-    """Return the settings that ask for something which this version does not do."""
+def not_available(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Yield the settings that ask for something which this version does not do, and the sentence that says so."""
     default = Settings()
-    return [place for place in NOT_YET if value_at(settings, place) != value_at(default, place)]
+    for place in NOT_YET:
+        if value_at(settings, place) != value_at(default, place):
+            yield place, SENTENCE
+    for place, value in VALUES_NOT_YET:
+        if value_at(settings, place) == value:
+            yield place, f"`{value}` {REFUSED}; choose another value"
 
 
 def value_at(settings: Settings, place: Place) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from vllm_gateway.settings.model import Settings, Upstream
+from vllm_gateway.settings.model import Auth, Settings, Upstream
 from vllm_gateway.settings.places import Place
 
 _OWN_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -14,6 +14,8 @@ def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     """Yield each setting that contradicts another one, and the sentence that says so."""
     yield from _routes(settings)
     yield from _upstreams(settings)
+    yield from _auth(settings.auth)
+    yield from _stores(settings)
     if settings.allowed_models and settings.default_model not in (None, *settings.allowed_models):
         yield ("default_model",), "must be one of allowed_models, since callers may use no other"
 
@@ -33,6 +35,26 @@ def _upstreams(settings: Settings) -> Iterator[tuple[Place, str]]:
         seen.add((upstream.route, upstream.root))
         if _is_gateway_itself(settings, upstream):
             yield place, "is the address that the gateway itself listens on; give the address of a vLLM server"
+
+
+def _auth(auth: Auth) -> Iterator[tuple[Place, str]]:
+    if auth.mode == "keys" and not auth.client_keys:
+        yield ("auth", "mode"), "asks for keys, and there are none; give at least one in auth.client_keys"
+    if auth.client_keys and "mode" not in auth.model_fields_set:
+        yield ("auth", "client_keys"), "are not asked for; set auth.mode to keys, or to none if that is what you want"
+    for index, key in enumerate(auth.client_keys):
+        if key in auth.client_keys[:index]:
+            yield ("auth", "client_keys", index), "is there twice; keep one"
+
+
+def _stores(settings: Settings) -> Iterator[tuple[Place, str]]:
+    session, state = settings.session, settings.state
+    if session.backend == "redis" and state.redis_url is None:
+        yield ("session", "backend"), "needs the address of Redis; give it in state.redis_url"
+    if session.backend == "postgres" and state.database_url is None:
+        yield ("session", "backend"), "needs the address of PostgreSQL; give it in state.database_url"
+    if session.backend != "sqlite" and session.path is not None:
+        yield ("session", "path"), "is for the backend sqlite only; take it out, or set session.backend to sqlite"
 
 
 def _is_gateway_itself(settings: Settings, upstream: Upstream) -> bool:

@@ -9,7 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from vllm_gateway.settings.client_key import read_client_key
+from vllm_gateway.settings.origins import read_origin
+from vllm_gateway.settings.store_urls import read_database_url, read_redis_url
 from vllm_gateway.settings.upstream_url import read_upstream_url
+
+MIN_CONTEXT_TOKENS = 64
+"""In a smaller context no turn would ever fit."""
 
 
 def _number_not_bool(value: object) -> object:
@@ -28,12 +34,21 @@ def _secret_or_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _room_or_none(tokens: int) -> int:
+    """Refuse a context in which no turn would ever fit."""
+    if 0 < tokens < MIN_CONTEXT_TOKENS:
+        raise ValueError(f"must be 0, or at least {MIN_CONTEXT_TOKENS}")
+    return tokens
+
+
 _Number = BeforeValidator(_number_not_bool)
 Port = Annotated[int, Field(ge=0, le=65535), _Number]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Secret = Annotated[SecretStr | None, BeforeValidator(_secret_or_none)]
+FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Seconds = Annotated[float, Field(ge=0, le=86_400), _Number]
+Lifetime = Annotated[float, Field(ge=0, le=31_536_000), _Number]
 Minute = Annotated[float, Field(gt=0, le=3600), _Number]
 Percent = Annotated[float, Field(ge=0, le=100), _Number]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000), _Number]
@@ -65,6 +80,11 @@ class Upstream(Section):
     weight: Annotated[float, Field(gt=0, le=1000), _Number] = 1.0
     """Share of the route's work: a replica of weight 2 gets twice as much as one of weight 1."""
 
+    tokenizer_path: FilePath | None = None
+    """Folder with the model's `tokenizer.json` and `tokenizer_config.json` (or `chat_template.jinja`). With it the
+    gateway counts a conversation's tokens itself; without it the replica does (`/tokenize`). Needs the extra
+    `tokenizer`."""
+
     @property
     def root(self) -> str:
         """The address without `/v1` and without a trailing slash."""
@@ -75,8 +95,12 @@ class Auth(Section):
     """Who may call the gateway."""
 
     mode: Literal["none", "keys", "upstream"] = "none"
-    """`none`: everyone who reaches the port. `keys`: callers with a key from `keys_file`. `upstream`: the replica
-    checks the caller's key."""
+    """`none`: everyone who reaches the port. `keys`: callers with one of `client_keys`. `upstream`: the replica checks
+    the caller's key."""
+
+    client_keys: tuple[Annotated[SecretStr, AfterValidator(read_client_key)], ...] = ()
+    """Keys that clients may use, as they send them (`Authorization: Bearer`, `X-API-Key` or `api-key`): 8 to 512
+    characters each. Each is a caller of its own: it sees its own conversations only. Needs `mode: keys`."""
 
     keys_file: str | None = None
     """File with the hashes of the client keys, written by `vllm-gateway keys create`."""
@@ -90,6 +114,9 @@ class Limits(Section):
 
     requests_per_minute: Count = 0
     """Requests per minute and caller. 0: no limit."""
+
+    requests_per_second: Count = 0
+    """Requests per second and caller. 0: no limit."""
 
     tokens_per_minute: Count = 0
     """Tokens, prompt and answer together, per minute and caller. 0: no limit."""
@@ -130,22 +157,37 @@ class Session(Section):
     """Conversations that the gateway keeps."""
 
     backend: Literal["memory", "sqlite", "postgres", "redis"] = "sqlite"
-    """Where conversations are kept. `memory` forgets them at the end of the process."""
+    """Where conversations are kept. `memory` forgets them at the end of the process, `sqlite` keeps a file on this
+    machine, `postgres` is at `state.database_url`, `redis` at `state.redis_url`."""
 
-    ttl_s: Seconds = 600.0
-    """Seconds without a turn after which a conversation is dropped."""
+    path: FilePath | None = None
+    """File of the `sqlite` backend. Default: `vllm-gateway/sessions.sqlite` in the user's state directory
+    (`$XDG_STATE_HOME`, otherwise `~/.local/state`)."""
 
-    max_context_tokens: Count = 0
-    """Tokens that a conversation may hold before its oldest turns are dropped. 0: the model's `max_model_len`."""
+    ttl_s: Lifetime = 600.0
+    """Seconds without a turn after which a conversation is dropped. 0: never."""
+
+    response_ttl_s: Lifetime = 86_400.0
+    """Seconds that an answer of `/v1/responses` is kept for `previous_response_id`. 0: for ever."""
+
+    max_context_tokens: Annotated[Count, AfterValidator(_room_or_none)] = 0
+    """Tokens that a conversation may hold, its next answer included, before its oldest turns are dropped; at least 64.
+    0: the model's `max_model_len`."""
+
+    reply_tokens: Annotated[int, Field(ge=1, le=1_000_000), _Number] = 512
+    """Room that is kept for the answer of a turn that names no `max_tokens`; at most a quarter of the context."""
+
+    turn_wait_s: Seconds = 60.0
+    """Seconds that a turn waits for the one before it in the same conversation. Then its caller gets 409."""
 
 
 class State(Section):
     """Stores that several gateways share. The addresses may hold passwords and are never shown."""
 
-    redis_url: Secret = None
-    """Address of Redis or Valkey, `redis://host:6379/0`."""
+    redis_url: Annotated[Secret, AfterValidator(read_redis_url)] = None
+    """Address of Redis or Valkey, `redis://:password@host:6379/0`; `rediss://` with TLS, `unix://` for a socket."""
 
-    database_url: Secret = None
+    database_url: Annotated[Secret, AfterValidator(read_database_url)] = None
     """Address of PostgreSQL, `postgresql://user:password@host/name`."""
 
 
@@ -178,6 +220,10 @@ class Timeouts(Section):
 
     first_token_s: Seconds = 60.0
     """Seconds from a streaming request to the first byte of its answer. Then the caller gets 504."""
+
+    write_s: Seconds = 0.0
+    """Seconds that a replica may take to accept a request's bytes. Then the next replica is tried, or the caller gets
+    504. 0: no limit but the others."""
 
     idle_s: Seconds = 30.0
     """Seconds of silence inside a streamed answer. Then the stream ends with an error event."""
@@ -230,6 +276,10 @@ class Settings(Section):
     ambiguous_model: Literal["balance", "reject"] = "balance"
     """When several routes serve the model that a request names: `balance` uses all of them, `reject` answers 409
     with their names."""
+
+    cors_origins: tuple[Annotated[str, AfterValidator(read_origin)], ...] = ()
+    """Web pages that may call the gateway from a browser, by origin (`https://chat.example.org`); `*` for all. Empty:
+    none."""
 
     auth: Auth = Auth()
     """Who may call the gateway."""

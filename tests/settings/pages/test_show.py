@@ -45,6 +45,20 @@ def test_secrets_are_masked(loaded: Load) -> None:
     assert "sesame" not in shown(loaded(FILE))
 
 
+def test_earlier_names_are_named_and_their_secrets_masked(loaded: Load) -> None:
+    """A value from an earlier service's variable names that variable, once for each setting that it sets."""
+    environment = {"PROXY_API_KEY": "sesame-0123", "REDIS_URL": "redis://:sesame@h", "GATEWAY_CACHE_TTL_SECONDS": "5"}
+    text = shown(loaded(environment=environment))
+    for line in (
+        "  mode: keys  # environment PROXY_API_KEY",
+        "  client_keys: ['********']  # environment PROXY_API_KEY",
+        "  redis_url: '********'  # environment REDIS_URL",
+        "  ttl_s: 5  # environment GATEWAY_CACHE_TTL_SECONDS",
+    ):
+        assert line in text.splitlines()
+    assert "sesame" not in text
+
+
 def test_the_text_is_yaml_of_the_same_settings(loaded: Load) -> None:
     """What is shown can be read back, and says the same."""
     found = loaded(FILE)

@@ -3,6 +3,7 @@
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from vllm_gateway.settings import Settings, Upstream
 from vllm_gateway.settings.pages.values import MASK, one_line, plain
@@ -10,10 +11,11 @@ from vllm_gateway.settings.pages.values import MASK, one_line, plain
 
 def test_secrets_become_masks() -> None:
     """A secret is masked inside sections and lists; none stays none."""
+    assert plain((SecretStr("sesame"), SecretStr("sesame"))) == [MASK, MASK]
     settings = Settings.model_validate({"upstreams": [{"url": "http://h", "api_key": "sesame"}, {"url": "http://i"}]})
     assert plain(settings.upstreams) == [
-        {"url": "http://h", "route": "default", "api_key": MASK, "weight": 1},
-        {"url": "http://i", "route": "default", "api_key": None, "weight": 1},
+        {"url": "http://h", "route": "default", "api_key": MASK, "weight": 1, "tokenizer_path": None},
+        {"url": "http://i", "route": "default", "api_key": None, "weight": 1, "tokenizer_path": None},
     ]
 
 

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from tests.settings.conftest import Load, Refused
 from vllm_gateway.settings import Settings
 from vllm_gateway.settings.available import value_at
 from vllm_gateway.settings.places import shape_at
-from vllm_gateway.settings.sources.aliases import ALIASES
+from vllm_gateway.settings.sources.aliases import ALIASES, NAMES, alias_of
+
+NAMES_OF_ALIASES = [name for alias in ALIASES for name in alias.names]
 
 VALUES: dict[str, tuple[str, object]] = {
     "port": ("9000", 9000),
@@ -18,12 +21,32 @@ VALUES: dict[str, tuple[str, object]] = {
     "allowed_models": ("a, b,", ("a", "b")),
     "timeouts.connect_s": ("3", 3),
     "timeouts.first_token_s": ("3", 3),
+    "timeouts.write_s": ("3", 3),
     "timeouts.total_s": ("3", 3),
+    "sse_heartbeat_s": ("0", 0),
+    "cors_origins": ("http://a, http://b:3000/", ("http://a", "http://b:3000")),
+    "state.redis_url": ("redis://h", SecretStr("redis://h")),
+    "session.ttl_s": ("0", 0),
+    "session.max_context_tokens": ("4096", 4096),
+    "cache.ttl_s": ("0", 0),
 }
 """For the first place of each alias a text, and the value that it means."""
 
+SPLIT = {"AUTH_REQUIRED", "PROXY_API_KEY", "API_KEY", "USE_REDIS"}
+"""Names that mean something else for each place, or need another name beside them."""
 
-@pytest.mark.parametrize("name", [name for alias in ALIASES for name in alias.names])
+LATER = {
+    "RATE_LIMIT_PER_MINUTE": "limits.requests_per_minute",
+    "RATE_LIMIT_PER_MIN": "limits.requests_per_minute",
+    "GATEWAY_RATE_LIMIT_RPS": "limits.requests_per_second",
+    "GATEWAY_MAX_TOKENS_CAP": "limits.max_tokens_cap",
+    "METRICS_PUBLIC": "metrics.public",
+    "PROMETHEUS_ENABLE": "metrics.public",
+}
+"""Names of what is not available yet."""
+
+
+@pytest.mark.parametrize("name", sorted(name for name in NAMES_OF_ALIASES if name not in SPLIT | LATER.keys()))
 def test_each_name_sets_its_settings(name: str, loaded: Load, tmp_path: Path) -> None:
     """Each earlier name, and the same with `_FILE`, sets what the table says, and is named as the origin."""
     alias = next(alias for alias in ALIASES if name in alias.names)
@@ -38,8 +61,7 @@ def test_each_name_sets_its_settings(name: str, loaded: Load, tmp_path: Path) ->
 
 def test_the_table_names_settings_only() -> None:
     """Each place of the table is one of the model, and no name is there twice."""
-    names = [name for alias in ALIASES for name in alias.names]
-    assert len(names) == len(set(names))
+    assert len(NAMES_OF_ALIASES) == len(set(NAMES_OF_ALIASES))
     assert all(shape_at(place) is not None for alias in ALIASES for place in alias.places)
 
 
@@ -126,3 +148,143 @@ def test_unreadable_files_are_told(name: str, refused: Refused) -> None:
     assert refused(environment={f"{name}_FILE": "nowhere"}) == [
         f"environment {name}_FILE: needs the file nowhere, which cannot be read: No such file or directory"
     ]
+
+
+KEY = "sk-0123456789"
+
+
+def _keys(loaded: Load, **environment: str) -> tuple[str, list[str]]:
+    auth = loaded(environment=environment).settings.auth
+    return auth.mode, [key.get_secret_value() for key in auth.client_keys]
+
+
+@pytest.mark.parametrize("name", ["PROXY_API_KEY", "API_KEY"])
+def test_a_client_key_shuts_the_door(name: str, loaded: Load, tmp_path: Path) -> None:
+    """Either name gives one key, and callers need it then; `_FILE` names a file that holds it."""
+    assert _keys(loaded, **{name: KEY}) == ("keys", [KEY])
+    (tmp_path / "secret").write_text(f"{KEY}\n")
+    assert _keys(loaded, **{f"{name}_FILE": "secret"}) == ("keys", [KEY])
+
+
+@pytest.mark.parametrize("text", ["0", "false", "FALSE", "no", "off", " False "])
+def test_a_door_that_is_said_to_be_open_is_open(text: str, loaded: Load) -> None:
+    """`AUTH_REQUIRED` that is off leaves the mode at `none`, whatever key is set, even one that could be none."""
+    assert _keys(loaded, AUTH_REQUIRED=text, PROXY_API_KEY=KEY) == ("none", [])
+    assert _keys(loaded, AUTH_REQUIRED=text, API_KEY="x") == ("none", [])
+    assert _keys(loaded, AUTH_REQUIRED=text) == ("none", [])
+
+
+@pytest.mark.parametrize("text", ["1", "true", "True", "yes", "on"])
+def test_a_door_that_is_said_to_be_shut_needs_a_key(text: str, loaded: Load, refused: Refused) -> None:
+    """`AUTH_REQUIRED` that is on asks for keys; without one the settings are refused, not the door left open."""
+    assert _keys(loaded, AUTH_REQUIRED=text, PROXY_API_KEY=KEY) == ("keys", [KEY])
+    (line,) = refused(environment={"AUTH_REQUIRED": text})
+    assert line.startswith("environment AUTH_REQUIRED: auth.mode asks for keys, and there are none")
+
+
+def test_the_mode_of_the_settings_wins(loaded: Load) -> None:
+    """The gateway's own names win over both earlier ones, each setting by itself."""
+    assert _keys(loaded, GATEWAY_AUTH__MODE="none", AUTH_REQUIRED="1", PROXY_API_KEY=KEY)[0] == "none"
+    own = "[sk-own-0123456789]"
+    assert _keys(loaded, GATEWAY_AUTH__CLIENT_KEYS=own, PROXY_API_KEY=KEY) == ("keys", ["sk-own-0123456789"])
+
+
+def test_a_section_that_is_wrong_stays_wrong(refused: Refused) -> None:
+    """What the file says wrongly about a whole section is told, not covered by an earlier name."""
+    lines = refused("auth: open\n", environment={"PROXY_API_KEY": KEY})
+    assert lines == ["gateway.yaml:1: auth must be a mapping with: mode, client_keys, keys_file, admin_key"]
+
+
+def test_a_short_key_is_told_without_itself(refused: Refused) -> None:
+    """A key that everybody could guess is refused with the variable that holds it."""
+    (line,) = refused(environment={"API_KEY": "sesame"})
+    assert line.startswith("environment API_KEY: auth.client_keys[0] must have 8 to 512 printable ASCII characters")
+    assert "sesame" not in line
+
+
+def test_redis_is_used_when_it_is_said(loaded: Load, refused: Refused) -> None:
+    """`USE_REDIS` that is on keeps conversations in Redis at `REDIS_URL`, and needs that address."""
+    settings = loaded(environment={"USE_REDIS": "1", "REDIS_URL": "redis://h:6379/0"}).settings
+    assert settings.session.backend == "redis"
+    assert settings.state.redis_url == SecretStr("redis://h:6379/0")
+    (line,) = refused(environment={"USE_REDIS": "true"})
+    assert line == "environment USE_REDIS: session.backend needs the address of Redis; give it in state.redis_url"
+
+
+def test_redis_is_not_used_when_it_is_said(loaded: Load) -> None:
+    """`USE_REDIS` that is off leaves the address unread, even one that is none; the gateway's own names still win."""
+    settings = loaded(environment={"USE_REDIS": "0", "REDIS_URL": "nonsense"}).settings
+    assert (settings.session.backend, settings.state.redis_url) == ("sqlite", None)
+    own = {"GATEWAY_SESSION__BACKEND": "redis", "GATEWAY_STATE__REDIS_URL": "redis://h"}
+    assert loaded(environment={**own, "USE_REDIS": "0"}).settings.session.backend == "redis"
+    assert loaded(environment={"REDIS_URL": "redis://h"}).settings.session.backend == "sqlite"
+
+
+@pytest.mark.parametrize("name", ["AUTH_REQUIRED", "USE_REDIS"])
+def test_a_switch_is_on_or_off(name: str, refused: Refused) -> None:
+    """A text that is neither is told, not guessed."""
+    assert refused(environment={name: "maybe"}) == [f"environment {name}: must be true or false"]
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("*", ("*",)),
+        (
+            '["http://localhost:3000", "https://chat.example.org"]',
+            ("http://localhost:3000", "https://chat.example.org"),
+        ),
+        ("[]", ()),
+        ("http://localhost:3000", ("http://localhost:3000",)),
+    ],
+)
+def test_origins_are_a_list_of_either_form(text: str, origins: tuple[str, ...], loaded: Load) -> None:
+    """Origins may be separated by commas, or be a JSON list."""
+    assert loaded(environment={"CORS_ORIGINS": text}).settings.cors_origins == origins
+
+
+def test_a_list_that_cannot_be_read_is_told(refused: Refused) -> None:
+    """Half a JSON list is a mistake, named with its variable."""
+    assert refused(environment={"ALLOW_ORIGINS": '["http://a"'}) == [
+        "environment ALLOW_ORIGINS: must be a JSON list, or values separated by commas"
+    ]
+
+
+@pytest.mark.parametrize(("name", "place"), LATER.items())
+def test_what_is_not_there_yet_is_refused_by_the_earlier_name(name: str, place: str, refused: Refused) -> None:
+    """A limit that would not hold is refused, and the line says which variable to unset, `_FILE` included."""
+    assert refused(environment={name: "1"}) == [
+        f"environment {name}: {place} is not available in this version; unset {name}"
+    ]
+    (line,) = refused(dotenv=f"{name}_FILE=nowhere")
+    assert line.startswith(f".env {name}_FILE: needs the file nowhere")
+
+
+@pytest.mark.parametrize("name", [*LATER, "USE_REDIS", "AUTH_REQUIRED", "SSE_HEARTBEAT_SECONDS", "MAX_CONTEXT_TOKENS"])
+@pytest.mark.parametrize("text", ["0", ""])
+def test_off_is_always_accepted(name: str, text: str, loaded: Load) -> None:
+    """What an earlier deployment has switched off asks for nothing."""
+    loaded(environment={name: text})
+
+
+@pytest.mark.parametrize("name", sorted(name for name in NAMES if name.startswith("GATEWAY_")))
+def test_earlier_names_with_the_prefix_are_known(name: str, loaded: Load) -> None:
+    """An earlier name that looks like one of the gateway's own is not taken for a misspelt one."""
+    loaded(environment={name: "0"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("environment PORT", "PORT"),
+        (".env API_KEY_FILE", "API_KEY_FILE"),
+        ("environment GATEWAY_MAX_TOKENS_CAP", "GATEWAY_MAX_TOKENS_CAP"),
+        ("environment GATEWAY_PORT", None),
+        ("gateway.yaml:3", None),
+        ("flag --port", None),
+        ("default", None),
+    ],
+)
+def test_an_origin_tells_the_earlier_name(origin: str, name: str | None) -> None:
+    """Only origins that are earlier names give one."""
+    assert alias_of(origin) == name

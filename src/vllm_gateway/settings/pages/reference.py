@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from vllm_gateway.settings.available import NOT_YET
+from vllm_gateway.settings.available import NOT_YET, VALUES_NOT_YET
 from vllm_gateway.settings.model import Section, Settings, Upstream
 from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place, is_section, shape_at, variable, written
@@ -92,7 +92,11 @@ def _row(place: Place, field: FieldInfo) -> str:
 
 def _described(field: FieldInfo, place: Place = ()) -> str:
     text = " ".join((field.description or "").split()).replace("|", "\\|")
-    return f"{text} *Not available in this version.*" if place in NOT_YET else text
+    if place in NOT_YET:
+        return f"{text} *Not available in this version.*"
+    return " ".join(
+        [text, *(f"*`{value}` is not available in this version.*" for at, value in VALUES_NOT_YET if at == place)]
+    )
 
 
 def _alias_rows() -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ _HEAD = f"""\
 ## `vllm-gateway config check` finds mistakes, `vllm-gateway config show` tells what counts and why,
 ## `vllm-gateway config schema > {FILE_NAME}` lets your editor help.
 """
-_EXAMPLE = {"url": "http://127.0.0.1:8000/v1", "route": "default", "api_key": "${VLLM_KEY:-}", "weight": 1}
+_EXAMPLE = {"url": "http://127.0.0.1:8000/v1", "api_key": "${VLLM_KEY:-}"}
 
 
 def starter() -> str:
@@ -57,7 +57,7 @@ def _upstreams() -> Iterator[str]:
     yield "#upstreams:"
     for number, (key, field) in enumerate(Upstream.model_fields.items()):
         yield from _comment(field.description or "", "    ")
-        yield f"#  {'-' if number == 0 else ' '} {key}: {_EXAMPLE[key]}"
+        yield f"#  {'-' if number == 0 else ' '} {key}: {_EXAMPLE.get(key) or one_line(field.default)}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:

@@ -4,28 +4,73 @@ They fill only what nothing else has set: a flag, a `GATEWAY_...` variable or th
 data; `docs/configuration.md` prints them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vllm_gateway.settings.places import Place
 from vllm_gateway.settings.problems import Problem
 from vllm_gateway.settings.sources.reading import Assignment, Reading
 from vllm_gateway.settings.sources.variables import Unreadable, Variables
+from vllm_gateway.settings.sources.yaml_text import YamlFault, read_value
 from vllm_gateway.settings.tree import Tree
+
+Values = Mapping[Place, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Names that mean one setting (or several); the first name that is set counts."""
+    """Names that mean one setting (or several); the first name that is set counts.
+
+    Both readers raise `ValueError` with a sentence when the text means nothing.
+    """
 
     names: tuple[str, ...]
     places: tuple[Place, ...]
     read: Callable[[str], object] = str
     note: str = ""
+    split: Callable[[str], Values] | None = None
+    """Reads the text where it means something else for each place."""
+
+    def values(self, text: str) -> Values:
+        """Return what the text means for each place that it sets."""
+        return dict.fromkeys(self.places, self.read(text)) if self.split is None else self.split(text)
 
 
-def _comma_separated(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _listed(text: str) -> object:
+    if not text.lstrip().startswith("["):
+        return [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        return read_value(text)
+    except YamlFault:
+        raise ValueError("must be a JSON list, or values separated by commas") from None
+
+
+def _is_on(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _ON | _OFF:
+        raise ValueError("must be true or false")
+    return word in _ON
+
+
+_LISTED = ", separated by commas or as a JSON list"
+_ON = frozenset({"1", "true", "t", "yes", "y", "on"})
+_OFF = frozenset({"0", "false", "f", "no", "n", "off"})
+_MODE: Place = ("auth", "mode")
+_CLIENT_KEYS: Place = ("auth", "client_keys")
+_BACKEND: Place = ("session", "backend")
+_REDIS_URL: Place = ("state", "redis_url")
+
+
+def _auth_required(text: str) -> Values:
+    return {_MODE: "keys"} if _is_on(text) else {_MODE: "none", _CLIENT_KEYS: []}
+
+
+def _client_key(text: str) -> Values:
+    return {_CLIENT_KEYS: [text], _MODE: "keys"}
+
+
+def _use_redis(text: str) -> Values:
+    return {_BACKEND: "redis"} if _is_on(text) else {_REDIS_URL: None}
 
 
 ALIASES = (
@@ -33,11 +78,38 @@ ALIASES = (
     Alias(("LOG_LEVEL",), (("log_level",),)),
     Alias(("DEFAULT_MODEL_KEY",), (("default_route",),)),
     Alias(("MODEL_ID", "DEFAULT_MODEL", "DEFAULT_MODEL_NAME", "VLLM_MODEL_NAME"), (("default_model",),)),
-    Alias(("ALLOWED_MODELS",), (("allowed_models",),), _comma_separated, ", separated by commas"),
+    Alias(("ALLOWED_MODELS",), (("allowed_models",),), _listed, _LISTED),
     Alias(("CONNECT_TIMEOUT_SECONDS",), (("timeouts", "connect_s"),)),
     Alias(("READ_TIMEOUT_SECONDS",), (("timeouts", "first_token_s"), ("timeouts", "idle_s"))),
+    Alias(("WRITE_TIMEOUT_SECONDS",), (("timeouts", "write_s"),)),
     Alias(("TOTAL_TIMEOUT_SECONDS",), (("timeouts", "total_s"),)),
+    Alias(("SSE_HEARTBEAT_SECONDS",), (("sse_heartbeat_s",),)),
+    Alias(("CORS_ORIGINS", "ALLOW_ORIGINS"), (("cors_origins",),), _listed, _LISTED),
+    Alias(
+        ("AUTH_REQUIRED",),
+        (_MODE,),
+        note=": `keys` if true; `none` if false, and then `PROXY_API_KEY` and `API_KEY` are not read",
+        split=_auth_required,
+    ),
+    Alias(
+        ("PROXY_API_KEY", "API_KEY"), (_CLIENT_KEYS, _MODE), note=": one key, and the mode `keys`", split=_client_key
+    ),
+    Alias(
+        ("USE_REDIS",),
+        (_BACKEND,),
+        note=": `redis` if true; if false, `REDIS_URL` is not read",
+        split=_use_redis,
+    ),
+    Alias(("REDIS_URL",), (_REDIS_URL,)),
+    Alias(("SESSION_TTL_SECONDS",), (("session", "ttl_s"),)),
+    Alias(("MAX_CONTEXT_TOKENS",), (("session", "max_context_tokens"),)),
+    Alias(("RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_MIN"), (("limits", "requests_per_minute"),)),
+    Alias(("GATEWAY_RATE_LIMIT_RPS",), (("limits", "requests_per_second"),)),
+    Alias(("GATEWAY_MAX_TOKENS_CAP",), (("limits", "max_tokens_cap"),)),
+    Alias(("GATEWAY_CACHE_TTL_SECONDS",), (("cache", "ttl_s"),)),
+    Alias(("METRICS_PUBLIC", "PROMETHEUS_ENABLE"), (("metrics", "public"),)),
 )
+"""In this order: what an earlier one has set, a later one leaves."""
 
 UPSTREAM_NAMES = ("VLLM_URL", "VLLM_BASE_URL", "OPENAI_BASE_URL")
 """One upstream of the route `default`; the first name that is set counts."""
@@ -48,6 +120,15 @@ ROUTE_PREFIX = "MODEL_ROUTE_"
 UPSTREAM_KEY = "VLLM_API_KEY"
 """The key of every upstream that has none of its own."""
 
+NAMES = frozenset(name for alias in ALIASES for name in alias.names) | {*UPSTREAM_NAMES, UPSTREAM_KEY}
+"""All names but those of single routes."""
+
+
+def alias_of(origin: str) -> str | None:
+    """Return the earlier name that a value came from, as it was set, `_FILE` included; None: from none of them."""
+    name = origin.rpartition(" ")[2]
+    return name if name.removesuffix("_FILE") in NAMES else None
+
 
 def fill(tree: Tree, sources: Sequence[Variables]) -> list[Problem]:
     """Fill what the tree lacks from the earlier names, the first source before the next; return what was wrong."""
@@ -57,11 +138,17 @@ def fill(tree: Tree, sources: Sequence[Variables]) -> list[Problem]:
     if not tree.has(("upstreams",)):
         reading.add(*_upstreams(sources))
     for one in reading.assignments:
-        if one.place[0] == "upstreams" or not tree.has(one.place):
+        if one.place[0] == "upstreams" or _is_free(tree, one.place):
             tree.put(one.place, one.value, one.origin)
     reading.add(problems=_fill_keys(tree, sources))
     _match_route(tree)
     return reading.problems
+
+
+def _is_free(tree: Tree, place: Place) -> bool:
+    """Return whether nothing was said about the place, not even something wrong about the section around it."""
+    is_in_section = len(place) == 1 or isinstance(tree.values.get(str(place[0]), {}), dict)
+    return is_in_section and not tree.has(place)
 
 
 def _read(alias: Alias, sources: Sequence[Variables]) -> tuple[list[Assignment], list[Problem]]:
@@ -72,7 +159,10 @@ def _read(alias: Alias, sources: Sequence[Variables]) -> tuple[list[Assignment],
     if found is None:
         return [], []
     text, origin = found
-    return [Assignment(place, alias.read(text), origin) for place in alias.places], []
+    try:
+        return [Assignment(place, value, origin) for place, value in alias.values(text).items()], []
+    except ValueError as fault:
+        return [], [Problem(origin, str(fault))]
 
 
 def _first(names: Sequence[str], sources: Sequence[Variables]) -> tuple[str, str] | None:

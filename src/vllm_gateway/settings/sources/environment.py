@@ -17,12 +17,13 @@ from vllm_gateway.settings.places import (
     written,
 )
 from vllm_gateway.settings.problems import Problem
+from vllm_gateway.settings.sources.aliases import NAMES
 from vllm_gateway.settings.sources.reading import Assignment, Reading
 from vllm_gateway.settings.sources.variables import Unreadable, Variables
 from vllm_gateway.settings.sources.yaml_text import YamlFault, read_value
 
 CONFIG = f"{PREFIX}CONFIG"
-"""Names the settings file; the only variable with the prefix that is no setting."""
+"""Names the settings file. Apart from it, only some names of earlier services have the prefix and are no setting."""
 
 _SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 _LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
@@ -33,7 +34,7 @@ def read_environment(variables: Variables) -> Reading:
     reading = Reading()
     places: set[Place] = set()
     for name in variables.names():
-        if not name.startswith(PREFIX) or name == CONFIG or _is_service_link(name, variables):
+        if not name.startswith(PREFIX) or _is_other(name, variables):
             continue
         found = _place_of(name)
         if isinstance(found, Problem):
@@ -55,6 +56,11 @@ def spread(place: Place, value: object, origin: str) -> list[Assignment]:
     if not is_section(shape_at(place)) or not isinstance(value, dict) or isinstance(place[-1], int):
         return [Assignment(place, value, origin)]
     return [one for key, inner in value.items() for one in spread((*place, str(key)), inner, origin)]
+
+
+def _is_other(name: str, variables: Variables) -> bool:
+    """Return whether the variable is known and no setting of this form."""
+    return name == CONFIG or name.removesuffix("_FILE") in NAMES or _is_service_link(name, variables)
 
 
 def _is_service_link(name: str, variables: Variables) -> bool:

@@ -1,0 +1,28 @@
+"""Client keys in the settings."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from vllm_gateway.settings.client_key import read_client_key
+
+SENDABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=512)
+
+
+@given(SENDABLE)
+def test_keys_that_clients_can_send_are_taken(text: str) -> None:
+    """Printable ASCII without spaces stays as it is."""
+    key = SecretStr(text)
+    assert read_client_key(key) is key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "short-7", "x" * 513, "has a space", "tab\tinside", "line\nbreak", "ключ-ключ", "null\0null", "e\u0301tude-x"],
+)
+def test_other_keys_are_refused(text: str) -> None:
+    """A key that is short, endless or cannot stand in a header is refused, and never repeated."""
+    with pytest.raises(ValueError, match="must have 8 to 512 printable ASCII characters") as caught:
+        read_client_key(SecretStr(text))
+    assert not text or text not in str(caught.value)
