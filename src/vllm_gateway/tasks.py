@@ -7,7 +7,9 @@ keeps both: each task has a name, a failure is logged with that name, and closin
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+    def start(self, work: Coroutine[Any, Any, T], *, name: str) -> "asyncio.Task[T]":
         """Run `work` until it ends or the owner closes; its failure is logged, never lost."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
@@ -31,6 +33,12 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    async def finish(self, *, within_s: float) -> None:
+        """Let every task come to its own end, for as long as that may take; then end those that are left."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=within_s)
+        await self.close()
 
     async def close(self) -> None:
         """End every task and wait until all of them are gone."""

@@ -1,0 +1,67 @@
+"""Which store the settings ask for. Drivers are imported for the one that is chosen only."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from vllm_gateway.sessions.store import Store
+from vllm_gateway.sessions.stores.memory import MemoryStore
+from vllm_gateway.settings.model import Session, State
+from vllm_gateway.settings.state_folder import state_folder
+
+
+class MissingExtra(ImportError):
+    """The settings ask for something whose library is not installed; `str()` of it is what to do."""
+
+
+def open_store(session: Session, state: State) -> Store:
+    """Return the store that the settings ask for; it reaches for its place when it is first used.
+
+    Raises:
+        MissingExtra: its driver is not installed.
+    """
+    match session.backend:
+        case "memory":
+            return MemoryStore()
+        case "sqlite":
+            return _sqlite(session.path)
+        case "postgres":
+            return _postgres(_address(state.database_url, "state.database_url"))
+        case "redis":
+            return _redis(_address(state.redis_url, "state.redis_url"))
+
+
+def _sqlite(path: str | None) -> Store:
+    from vllm_gateway.sessions.stores.sql import SqlStore  # noqa: PLC0415 - see the module
+    from vllm_gateway.sessions.stores.sql_engines import sqlite_database  # noqa: PLC0415 - see the module
+
+    return SqlStore(sqlite_database(Path(path).expanduser() if path else state_folder() / "sessions.sqlite"))
+
+
+def _postgres(url: str) -> Store:
+    _need("asyncpg", "postgres")
+    from vllm_gateway.sessions.stores.sql import SqlStore  # noqa: PLC0415 - see the module
+    from vllm_gateway.sessions.stores.sql_engines import postgres_database  # noqa: PLC0415 - see the module
+
+    return SqlStore(postgres_database(url))
+
+
+def _redis(url: str) -> Store:
+    _need("redis", "redis")
+    from vllm_gateway.sessions.stores.redis import RedisStore  # noqa: PLC0415 - see the module
+
+    return RedisStore(url)
+
+
+def _need(library: str, extra: str) -> None:
+    if find_spec(library) is None:
+        raise MissingExtra(
+            f"session.backend: {extra} needs a library that is not installed. Run: pip install 'vllm-gateway[{extra}]'"
+        )
+
+
+def _address(url: SecretStr | None, name: str) -> str:
+    if url is None:
+        raise ValueError(f"{name} is not set, and session.backend needs it")
+    return url.get_secret_value()

@@ -1,0 +1,107 @@
+"""Sessions as their owners see them."""
+
+import asyncio
+
+import pytest
+
+from tests.sessions.stores.places import turn
+from vllm_gateway.clock import HandClock
+from vllm_gateway.errors import SessionUnknown
+from vllm_gateway.sessions import book as book_module
+from vllm_gateway.sessions.book import Book
+from vllm_gateway.sessions.owners import BEARER
+from vllm_gateway.sessions.stores.memory import MemoryStore
+
+
+def a_book(clock: HandClock | None = None) -> Book:
+    """Return an empty book."""
+    return Book(MemoryStore(), ttl_s=600.0, clock=clock or HandClock())
+
+
+async def test_ids_cannot_be_guessed() -> None:
+    """128 random bits, and never the same twice."""
+    book = a_book()
+    ids = {(await book.begin("alice")).id for _ in range(100)}
+    assert len(ids) == 100
+    assert all(each.startswith("sess_") and len(each) == len("sess_") + 32 for each in ids)
+
+
+async def test_a_session_keeps_what_it_was_begun_with() -> None:
+    """Model, title and system prompt; it is found by its owner."""
+    book = a_book()
+    begun = await book.begin("alice", model="m", title="t", system_prompt="s")
+    assert await book.find(begun.id, "alice") == begun
+    assert (begun.model, begun.title, begun.system_prompt, begun.turns) == ("m", "t", "s", 0)
+    assert book.expires_in(begun) == 600
+
+
+async def test_a_stranger_finds_nothing() -> None:
+    """Whatever is tried, the sentence is that of a session which never was, and nothing changes."""
+    book = a_book()
+    begun = await book.begin("alice")
+    sentences = set()
+    for session_id in (begun.id, "sess_none"):
+        for attempt in (
+            book.find(session_id, "bob"),
+            book.change(session_id, "bob", {"title": "mine"}),
+            book.end(session_id, "bob"),
+            book.messages(session_id, "bob", start=0, limit=10),
+            book.find(session_id, "bob", is_bearer=True),
+        ):
+            with pytest.raises(SessionUnknown) as refusal:
+                await attempt
+            sentences.add(refusal.value.message)
+    assert len(sentences) == 1
+    assert (await book.find(begun.id, "alice")).title is None
+
+
+async def test_a_bearers_session_is_for_whoever_knows_its_id() -> None:
+    """On the routes where the id is enough, and there only."""
+    book = a_book()
+    begun = await book.begin(BEARER)
+    assert (await book.change(begun.id, "", {"system_prompt": "x"}, is_bearer=True)).system_prompt == "x"
+    with pytest.raises(SessionUnknown):
+        await book.find(begun.id, "alice")
+    await book.end(begun.id, "", is_bearer=True)
+    with pytest.raises(SessionUnknown):
+        await book.find(begun.id, "", is_bearer=True)
+
+
+async def test_pages_say_whether_more_follow() -> None:
+    """The youngest first; the last page says that it is."""
+    clock = HandClock()
+    book = a_book(clock)
+    ids = []
+    for _ in range(5):
+        ids.append((await book.begin("alice")).id)
+        clock.move(1)
+    await book.begin("bob")
+    first, has_more = await book.page("alice", limit=3, after=None)
+    rest, more_still = await book.page("alice", limit=3, after=first[-1].id)
+    assert [each.id for each in (*first, *rest)] == ids[::-1]
+    assert (has_more, more_still) == (True, False)
+
+
+async def test_messages_come_with_their_session() -> None:
+    """So that places can be told."""
+    store = MemoryStore()
+    book = Book(store, ttl_s=600.0, clock=HandClock())
+    begun = await book.begin("alice")
+    await store.begin(begun.id, "h", begun.created, lease_s=30)
+    await store.finish(begun.id, "h", turn("a", "b", "c", at=begun.created))
+    session, found = await book.messages(begun.id, "alice", start=1, limit=1)
+    assert session.messages == 3
+    assert [each.fields["content"] for each in found] == ["b"]
+
+
+async def test_what_has_expired_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now and then, in the background."""
+    monkeypatch.setattr(book_module, "SWEEP_S", 0.01)
+    clock, store = HandClock(), MemoryStore()
+    book = Book(store, ttl_s=600.0, clock=clock)
+    await book.begin("alice")
+    book.open()
+    clock.move(601)
+    await asyncio.sleep(0.05)
+    await book.close()
+    assert store._sessions == {}
