@@ -4,7 +4,11 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 
+import pytest
 from hypothesis import settings
+
+# These check for many tests: a check that fails there shows both sides, as one in a test does.
+pytest.register_assert_rewrite("tests.wire.documented", "tests.wire.refused", "tests.wire.talking")
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no defect
 settings.load_profile("patient")

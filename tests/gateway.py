@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from tests.waiting import until
 from vllm_gateway import serve
 from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.settings.model import Settings, Upstream
+
+_TLS = ssl.create_default_context()
+"""Made once, because that takes as long as to start a gateway; nothing here is encrypted."""
 
 
 @dataclass
@@ -36,16 +40,22 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(*upstreams: str, **settings: Any) -> AsyncIterator[Gateway]:  # noqa: ANN401 - any setting
-    """Run a gateway in front of `upstreams`."""
-    chosen = Settings(upstreams=tuple(Upstream(url=url) for url in upstreams), **settings)
+async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[Gateway]:  # noqa: ANN401 - any setting
+    """Run a gateway in front of `upstreams`: addresses, or replicas with a route or a key of their own.
+
+    Conversations are kept in memory unless `session` names a backend, so that no test writes to the user's folder.
+    """
+    replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
+    settings["session"] = {"backend": "memory", **settings.get("session", {})}
+    chosen = Settings(upstreams=replicas, **settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=serve.BACKLOG)
     port = listener.getsockname()[1]
     async with serve.build(chosen) as parts:
         stop = Stop()
         server = Server(serve.server_config(chosen, parts.door), stop=stop, drain=parts.drain.run)
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+        url = f"http://127.0.0.1:{port}"
+        async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=_TLS) as http:
             await until(lambda: server.started)
             try:
                 yield Gateway(parts, stop, port, http)

@@ -9,23 +9,34 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import uvicorn
 
 from vllm_gateway import sim
-from vllm_gateway.clock import SystemClock
-from vllm_gateway.dialects.openai import OpenAI
+from vllm_gateway.admission.keys import Keys
+from vllm_gateway.clock import Clock, SystemClock
 from vllm_gateway.dialects.operations import build_operations
-from vllm_gateway.edge.app import Door
+from vllm_gateway.edge.app import App, Door
+from vllm_gateway.edge.cors import with_cors
 from vllm_gateway.edge.drain import Drain
-from vllm_gateway.edge.house import build_house
+from vllm_gateway.edge.house.building import Subjects, build_house
 from vllm_gateway.edge.lane import Lane
 from vllm_gateway.edge.server import Server, Stop, bounded_protocol
-from vllm_gateway.pipeline import Pipeline
-from vllm_gateway.routing.policies import least_busy
+from vllm_gateway.pipeline.response import ResponseTeller
+from vllm_gateway.pipeline.sending import Sending
+from vllm_gateway.pipeline.story import Pipeline
+from vllm_gateway.pipeline.turn import TurnTeller
+from vllm_gateway.routing.policies import least_busy_or_warm
 from vllm_gateway.routing.table import Table
+from vllm_gateway.sessions.book import Book
+from vllm_gateway.sessions.responses import Responses
+from vllm_gateway.sessions.stores.choose import MissingExtra, open_store
+from vllm_gateway.sessions.tokenizer import LocalTokenizer, TokenizerUnusable
+from vllm_gateway.sessions.turns import Turns
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.upstream.counting import Counting
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
@@ -43,46 +54,120 @@ _LAST_WORDS_S = 2
 class Parts:
     """A gateway, put together."""
 
-    door: Door
+    door: App
     drain: Drain
     ledger: Ledger
     pool: Pool
     pipeline: Pipeline
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of conversations."""
+
+    book: Book
+    turns: Turns
+    responses: Responses
+
+
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Parts]:
     """Put a gateway together and open it; on leaving, close its parts in reverse."""
     clock = SystemClock()
-    async with _upstreams(settings) as upstreams:
+    async with _upstreams(settings) as upstreams, _kept(settings, clock) as kept:
         pool = Pool(upstreams, clock=clock, connect_s=settings.timeouts.connect_s)
         prober = Prober(pool, settings.probe, clock=clock)
         deadlines = Deadlines(clock)
-        relay = Relay(
-            pool, choose=least_busy, retry=settings.retry, timeouts=settings.timeouts, deadlines=deadlines, clock=clock
-        )
-        table = Table(settings.aliases, settings.default_model, settings.default_route, settings.allowed_models)
+        table = _table(settings)
+        keys = Keys(settings.auth)
         ledger = Ledger(clock)
-        pipeline = Pipeline(table=table, pool=pool, prober=prober, relay=relay, ledger=ledger)
-        lane = Lane(pipeline, max_body_bytes=settings.limits.max_body_bytes, clock=clock)
-        house = build_house(
+        relay = _relay(settings, pool, deadlines, clock)
+        sending = Sending(table=table, pool=pool, prober=prober, relay=relay)
+        counting = Counting()
+        tokenizers = _tokenizers(pool)
+        pipeline = Pipeline(
+            keys=keys,
+            sending=sending,
+            turns=TurnTeller(
+                sending, kept.turns, counting, tokenizers=tokenizers, settings=settings.session, clock=clock
+            ),
+            responses=ResponseTeller(sending, kept.responses),
+            ledger=ledger,
+        )
+        lane = Lane(
+            pipeline,
+            max_body_bytes=settings.limits.max_body_bytes,
+            heartbeat_s=settings.sse_heartbeat_s,
+            deadlines=deadlines,
+            clock=clock,
+        )
+        about = Subjects(
             pipeline=pipeline,
             pool=pool,
             prober=prober,
             table=table,
-            dialect=OpenAI(),
+            ledger=ledger,
+            keys=keys,
+            book=kept.book,
+            responses=kept.responses,
+            upstream_keys=[each.api_key.get_secret_value() for each in settings.upstreams if each.api_key],
             is_embedded=not settings.upstreams,
         )
-        door = Door(build_operations(max_json_depth=settings.limits.max_json_depth), lane, house)
+        operations = build_operations(max_json_depth=settings.limits.max_json_depth)
+        door = Door(operations, lane, build_house(about), max_body_bytes=settings.limits.max_body_bytes)
         drain = Drain(pipeline, ledger, drain_s=settings.drain_s, clock=clock)
         await prober.open()
         try:
-            yield Parts(door, drain, ledger, pool, pipeline)
+            yield Parts(with_cors(door, settings.cors_origins), drain, ledger, pool, pipeline)
         finally:
             await lane.close()
             await prober.close()
             deadlines.close()
             pool.close()
+
+
+def _relay(settings: Settings, pool: Pool, deadlines: Deadlines, clock: Clock) -> Relay:
+    return Relay(
+        pool,
+        choose=least_busy_or_warm,
+        retry=settings.retry,
+        timeouts=settings.timeouts,
+        deadlines=deadlines,
+        clock=clock,
+    )
+
+
+def _table(settings: Settings) -> Table:
+    return Table(
+        settings.aliases,
+        settings.default_model,
+        settings.default_route,
+        settings.allowed_models,
+        rejects_ambiguous=settings.ambiguous_model == "reject",
+    )
+
+
+def _tokenizers(pool: Pool) -> dict[str, LocalTokenizer]:
+    """Return the tokenizer of every replica that has a folder of its own, each folder read once."""
+    folders = {replica.name: replica.tokenizer_path for replica in pool.replicas}
+    read = {folder: LocalTokenizer(Path(folder)) for folder in folders.values() if folder}
+    return {name: read[folder] for name, folder in folders.items() if folder}
+
+
+@asynccontextmanager
+async def _kept(settings: Settings, clock: Clock) -> AsyncIterator[_Kept]:
+    """Open what keeps conversations; close it when nobody asks any more."""
+    store = open_store(settings.session, settings.state)
+    book = Book(store, ttl_s=settings.session.ttl_s, clock=clock)
+    turns = Turns(store, wait_s=settings.session.turn_wait_s, clock=clock)
+    responses = Responses(store, ttl_s=settings.session.response_ttl_s, clock=clock)
+    book.open()
+    try:
+        yield _Kept(book, turns, responses)
+    finally:
+        await book.close()
+        await turns.close()
+        await store.close()
 
 
 @asynccontextmanager
@@ -110,8 +195,12 @@ def run(settings: Settings) -> int:
         log.error("Cannot listen on %s:%d: %s. Choose another with --port.", settings.host, settings.port, reason)  # noqa: TRY400 - the sentence says it all
         return 1
     stop = Stop()
-    with listener, stop.on_signals(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, listener, stop))
+    try:
+        with listener, stop.on_signals(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings, listener, stop))
+    except (MissingExtra, TokenizerUnusable) as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+        return 1
 
 
 async def _serve(settings: Settings, listener: socket.socket, stop: Stop) -> int:
@@ -124,7 +213,7 @@ async def _serve(settings: Settings, listener: socket.socket, stop: Stop) -> int
     return 0
 
 
-def server_config(settings: Settings, door: Door) -> uvicorn.Config:
+def server_config(settings: Settings, door: App) -> uvicorn.Config:
     """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(

@@ -9,8 +9,9 @@ from tests.exchanges import OPERATIONS, exchange
 from vllm_gateway import codec
 from vllm_gateway.dialects.anthropic import Anthropic
 from vllm_gateway.dialects.openai import OpenAI
+from vllm_gateway.dialects.plain import Plain
 from vllm_gateway.edge.faults import fault_headers, fault_reply, write_fault
-from vllm_gateway.errors import GatewayError, MethodWrong, ModelUnknown, ReplicasUnusable, ReplicaTruncated
+from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong, ModelUnknown, ReplicasUnusable, ReplicaTruncated
 from vllm_gateway.exchange import Flow, Headers, Sink
 
 T = TypeVar("T")
@@ -61,21 +62,22 @@ def test_before_its_beginning_a_reply_becomes_the_error(path: str) -> None:
     sink = Written()
     error = ModelUnknown("No model server offers the model 'x'.", param="model")
     write_fault(error, asked, sink)
+    status = 409 if isinstance(asked.operation.dialect, Plain) else 404
     body = asked.operation.dialect.fault(error, "request-7")
     assert sink.steps == [
         (
-            404,
+            status,
             dict(asked.operation.dialect.reply_headers("request-7"))
             | {b"content-type": b"application/json", b"content-length": b"%d" % len(body)},
         ),
         body,
         "end",
     ]
-    assert asked.status == 404
+    assert asked.status == status
     assert codec.loads(body)["error"]["message"] == error.message
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/chat"])
 def test_a_stream_that_has_begun_gets_one_error_event_and_no_end(path: str) -> None:
     """The status has left already, and nothing may look like a proper end."""
     asked = exchange(path)
@@ -105,6 +107,7 @@ def test_half_an_answer_in_one_piece_is_cut_off() -> None:
         (ReplicasUnusable("Later.", retry_after_s=0.25), [(b"retry-after", b"1"), (b"retry-after-ms", b"250")]),
         (ReplicasUnusable("Later.", retry_after_s=0), [(b"retry-after", b"0"), (b"retry-after-ms", b"0")]),
         (MethodWrong("No.", allowed="POST"), [(b"allow", b"POST")]),
+        (KeyRefused("Which key?"), [(b"www-authenticate", b"Bearer")]),
     ],
 )
 def test_the_headers_say_when_and_how_to_ask_again(error: GatewayError, more: Headers) -> None:
@@ -113,8 +116,8 @@ def test_the_headers_say_when_and_how_to_ask_again(error: GatewayError, more: He
     assert fault_headers(error, b"abc") == kind + more
 
 
-@pytest.mark.parametrize("dialect", [OpenAI(), Anthropic()])
-def test_a_route_without_an_exchange_answers_alike(dialect: OpenAI | Anthropic) -> None:
+@pytest.mark.parametrize("dialect", [OpenAI(), Anthropic(), Plain()])
+def test_a_route_without_an_exchange_answers_alike(dialect: OpenAI | Anthropic | Plain) -> None:
     """The same status, headers and body, as a reply of its own."""
     error = ReplicasUnusable("Later.", retry_after_s=5)
     status, headers, body = fault_reply(error, dialect, "id-1")

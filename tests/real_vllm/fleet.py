@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
+from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
 
 MODEL, EMBEDDING_MODEL = "tiny-llama", "tiny-embed"
@@ -120,15 +122,21 @@ def replica(log: Path, *, embeds: bool = False) -> Iterator[Server]:
 
 
 @contextmanager
-def gateway(log: Path, *upstreams: Server) -> Iterator[Server]:
-    """Start the gateway as a user would, in an empty folder and environment, and wait until it is ready."""
+def gateway(log: Path, *upstreams: Server, settings: Mapping[str, Any] | None = None) -> Iterator[Server]:
+    """Start the gateway as a user would, in an empty folder and environment, and wait until it is ready.
+
+    `settings` become its `gateway.yaml`. Conversations are kept in its folder, not in the user's.
+    """
     port = _free_port()
     program = Path(sys.executable).with_name("vllm-gateway")
     options = [f"--upstream={upstream.url}/v1" for upstream in upstreams]
     command = [str(program), "serve", f"--port={port}", *options]
     folder = log.with_suffix("")
     folder.mkdir()
-    with _program(command, f"http://127.0.0.1:{port}", log, {"PATH": os.defpath}, folder) as server:
+    if settings is not None:
+        (folder / "gateway.yaml").write_bytes(codec.dumps(settings))  # JSON is YAML
+    environment = {"PATH": os.defpath, "XDG_STATE_HOME": str(folder / "state")}
+    with _program(command, f"http://127.0.0.1:{port}", log, environment, folder) as server:
         server.wait_until_ready("/readyz", timeout_s=30)
         yield server
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_gateway.routing.policies import least_busy
+from vllm_gateway.routing.policies import least_busy, least_busy_or_warm
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Candidate:
     weight: float = 1.0
     outstanding: int = 0
     turn: float = 0.0
+    name: str = ""
 
     @property
     def load(self) -> float:
@@ -84,3 +85,17 @@ def test_four_times_the_weight_is_four_times_the_work() -> None:
     large, small = Candidate(4.0), Candidate(1.0)
     ask([large, small], 100)
     assert (large.outstanding, small.outstanding) == (80, 20)
+
+
+def test_a_warm_replica_is_preferred_until_it_is_far_busier() -> None:
+    """Up to twice the work of the least busy one and four requests more."""
+    for outstanding, expected in ((0, "warm"), (14, "warm"), (15, "cold")):
+        warm, cold = Candidate(name="warm", outstanding=outstanding), Candidate(name="cold", outstanding=5)
+        assert least_busy_or_warm([cold, warm], "warm").name == expected
+
+
+def test_a_preferred_replica_that_is_not_there_changes_nothing() -> None:
+    """The least busy one is chosen."""
+    candidates = [Candidate(name="a", outstanding=3), Candidate(name="b", outstanding=1)]
+    for name in (None, "gone"):
+        assert least_busy_or_warm(candidates, name).name == "b"

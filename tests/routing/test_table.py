@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_gateway.errors import FieldInvalid, ModelForbidden, ModelUnknown, ReplicasUnusable
+from vllm_gateway.errors import FieldInvalid, ModelAmbiguous, ModelForbidden, ModelUnknown, ReplicasUnusable
 from vllm_gateway.routing.table import Table
 
 
@@ -150,3 +150,59 @@ def test_every_name_that_is_shown_can_be_used(
         model, serving = table.find(name, servers)
         assert serving
         assert all(model in server.models for server in serving)
+
+
+def test_a_route_leaves_only_its_own_replicas() -> None:
+    """In any case of letters; a model that is served elsewhere only is unknown there."""
+    assert Table().find("tiny", ALL, route="TINY") == ("tiny", [TINY_1, TINY_2])
+    assert Table().find(None, ALL, route="embed") == ("embed", [EMBED])
+    assert Table(default_model="tiny").find(None, ALL, route="embed") == ("embed", [EMBED])
+    with pytest.raises(ModelUnknown, match="Available: tiny, tiny-lora"):
+        Table().find("embed", ALL, route="tiny")
+
+
+def test_an_unknown_route_is_refused_with_the_known_ones() -> None:
+    """By the name of the field that picked it."""
+    with pytest.raises(ModelUnknown, match=r"no route 'nowhere'\. Routes: embed, tiny\.") as refusal:
+        Table().find("tiny", ALL, route="nowhere")
+    assert refusal.value.param == "modelKey"
+
+
+def test_a_model_on_several_routes_is_shared_or_has_to_be_picked() -> None:
+    """As the settings say; the name of a route always decides."""
+    other = Server("other", ("tiny",))
+    servers = [*ALL, other]
+    assert Table().find("tiny", servers)[1] == [TINY_1, TINY_2, other]
+    strict = Table(rejects_ambiguous=True)
+    assert strict.find("tiny", servers, route="other") == ("tiny", [other])
+    with pytest.raises(ModelAmbiguous, match="Pick one with 'modelKey': other, tiny") as refusal:
+        strict.find("tiny", servers)
+    assert refusal.value.status == 409
+
+
+def test_the_default_route_answers_who_names_nothing() -> None:
+    """Even where others serve the same model; the default model counts first when it is elsewhere."""
+    other = Server("other", ("tiny",))
+    assert Table(default_route="other").find(None, [*ALL, other]) == ("tiny", [other])
+    assert Table(default_route="tiny", default_model="embed").find(None, ALL) == ("embed", [EMBED])
+
+
+@pytest.mark.parametrize(
+    ("table", "route", "found"),
+    [
+        (Table(), None, [("tiny", None), ("tiny-lora", None), ("embed", None)]),
+        (Table(default_model="embed"), None, [("embed", None), ("tiny", None), ("tiny-lora", None)]),
+        (Table(), "Embed", [("embed", "Embed")]),
+        (
+            Table(default_route="embed"),
+            None,
+            [("embed", "embed"), ("tiny", None), ("tiny-lora", None), ("embed", None)],
+        ),
+        (Table(allowed_models=("embed",)), None, [("embed", None)]),
+    ],
+)
+def test_all_models_that_may_be_meant_are_told_the_likeliest_first(
+    table: Table, route: str | None, found: list[tuple[str, str | None]]
+) -> None:
+    """For routes that take any model: the default one, those of the default route, then the others."""
+    assert table.find_all(ALL, route=route) == found

@@ -10,8 +10,9 @@ from tests.scripted import Play, Scripted, Visit, scripted
 from tests.waiting import until
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.settings.model import Probe, Upstream
+from vllm_gateway.upstream.asking import MAX_ANSWER_BYTES
 from vllm_gateway.upstream.pool import Pool, Replica
-from vllm_gateway.upstream.probe import MAX_ANSWER_BYTES, Prober, fetch
+from vllm_gateway.upstream.probe import Prober
 
 MODELS = b'{"object":"list","data":[{"id":"m","max_model_len":8},{"no":"id"},"junk"]}'
 
@@ -125,18 +126,3 @@ async def test_many_who_ask_share_one_look() -> None:
         assert looks == 2  # the first one, and one for all hundred
         await asyncio.gather(*(prober.look_again() for _ in range(100)))
         assert looks == 2
-
-
-async def test_fetch_takes_a_new_connection_when_the_kept_one_is_stale() -> None:
-    """A probe too may meet a connection that the replica has just closed."""
-
-    async def once(visit: Visit) -> None:
-        await visit.request()
-        await visit.say_json(MODELS)
-        await visit.request()
-
-    async with scripted(once) as server:
-        replica = Pool([Upstream(url=server.url)], clock=SystemClock(), connect_s=1).replicas[0]
-        assert (await fetch(replica, "/v1/models"))[0] == 200
-        assert (await fetch(replica, "/v1/models"))[0] == 200
-        assert len(server.visits) == 2

@@ -38,7 +38,7 @@ def check(asked: Asked) -> None:
 def outgoing_body(body: bytes, asked: Asked, model: str | None) -> bytes:
     """Return the body for a replica: the caller's own bytes wherever nothing has to change."""
     changes: dict[str, Any] = {}
-    if model is not None and model != asked.model:
+    if model is not None and model != asked.fields.get("model"):
         changes["model"] = model
     if asked.adds_usage:
         changes["stream_options"] = _with_usage(asked.fields.get("stream_options"))

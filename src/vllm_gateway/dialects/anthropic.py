@@ -26,6 +26,10 @@ _TYPES = {
 class Anthropic:
     """Errors as Anthropic's client libraries read them: https://docs.anthropic.com/en/api/errors."""
 
+    def status(self, error: GatewayError) -> int:
+        """Return the error's own status."""
+        return error.status
+
     def fault(self, error: GatewayError, request_id: str) -> bytes:
         """Return `{"type": "error", "error": {"type", "message"}, "request_id"}`."""
         body = {"type": _TYPES.get(error.status, "api_error"), "message": error.message}

@@ -1,12 +1,13 @@
 """OpenAI's shapes, as vLLM speaks them: chat, completions, responses, and everything around them."""
 
+from http import HTTPStatus
 from typing import Any
 
 from typing_extensions import override
 
 from vllm_gateway import codec
 from vllm_gateway.dialects.sse import Marks, Sighting
-from vllm_gateway.errors import Failure, GatewayError
+from vllm_gateway.errors import BodyInvalid, Failure, GatewayError
 from vllm_gateway.exchange import Headers, Usage
 
 _MOST_PARSED_BYTES = 256 * 1024
@@ -22,9 +23,13 @@ _TYPES = {
 class OpenAI:
     """Errors as OpenAI's client libraries read them: https://platform.openai.com/docs/guides/error-codes."""
 
+    def status(self, error: GatewayError) -> int:
+        """Return the error's own status; these clients read 400 where a field is wrong."""
+        return HTTPStatus.BAD_REQUEST if isinstance(error, BodyInvalid) else error.status
+
     def fault(self, error: GatewayError, request_id: str) -> bytes:  # noqa: ARG002 - this shape carries the id in a header
         """Return `{"error": {"message", "type", "param", "code"}}`."""
-        return codec.dumps({"error": _error(error)})
+        return codec.dumps({"error": error_object(error)})
 
     def fault_event(self, error: GatewayError, request_id: str) -> bytes:
         """Return the same object as one event; a client library raises on it."""
@@ -50,12 +55,13 @@ class OpenAIResponses(OpenAI):
     @override
     def fault_event(self, error: GatewayError, request_id: str) -> bytes:
         """Return the `error` event of https://platform.openai.com/docs/api-reference/responses-streaming."""
-        body = _error(error)
+        body = error_object(error)
         event = {"type": "error", "code": body["code"], "message": body["message"], "param": body["param"]}
         return b"event: error\ndata: " + codec.dumps(event) + b"\n\n"
 
 
-def _error(error: GatewayError) -> dict[str, Any]:
+def error_object(error: GatewayError) -> dict[str, Any]:
+    """Return `{"message", "type", "param", "code"}`."""
     kind = _TYPES.get(error.status) or ("server_error" if isinstance(error, Failure) else "invalid_request_error")
     return {"message": error.message, "type": kind, "param": error.param, "code": error.code}
 

@@ -10,7 +10,7 @@ wrote: that costs some parsing and changes nothing, because what is parsed decid
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +176,14 @@ class PlainWatch:
     def ending(self) -> bytes:
         """Return nothing."""
         return b""
+
+
+def payloads(data: bytes) -> Iterator[bytes]:
+    """Give the JSON of every whole event of a stream; comments, the end and events without JSON have none."""
+    for event in _events(data):
+        payload = _payload(event)
+        if payload and payload != _DONE:
+            yield payload
 
 
 def _events(data: bytes) -> list[bytes]:

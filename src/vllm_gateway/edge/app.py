@@ -1,36 +1,116 @@
 """The door: by exact path, to the lane that relays or to the house that answers."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vllm_gateway.edge.faults import fault_reply
-from vllm_gateway.edge.lane import Lane, request_id
-from vllm_gateway.errors import MethodWrong
-from vllm_gateway.exchange import Operation
+from vllm_gateway.edge.house.faults import dialect_of
+from vllm_gateway.edge.lane import Lane, check_is_json, request_id
+from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong
+from vllm_gateway.exchange import Dialect, Operation
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+App = ASGIApp
+"""What a server runs."""
 
 
 class Door:
     """The ASGI application that the server runs."""
 
-    def __init__(self, operations: Mapping[str, Operation], lane: Lane, house: ASGIApp) -> None:
-        self._operations = operations
+    def __init__(self, operations: Mapping[str, Operation], lane: Lane, house: ASGIApp, *, max_body_bytes: int) -> None:
+        self._operations = {path: each for path, each in operations.items() if "{" not in path}
+        self._patterns = [_Pattern(path, each) for path, each in operations.items() if "{" in path]
         self._lane = lane
         self._house = house
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request where it belongs. Only the path of the request line counts, never the `Host` header."""
-        operation = self._operations.get(scope["path"]) if scope["type"] == "http" else None
+        operation, target = self._find(scope["path"]) if scope["type"] == "http" else (None, "")
         if operation is None:
-            await self._house(scope, receive, send)
+            await self._enter_house(scope, receive, send)
         elif scope["method"] == "POST":
-            await self._lane.answer(operation, scope, receive, send)
+            await self._lane.answer(operation, scope, receive, send, target=target)
         else:
-            await self._refuse_method(operation, scope, send)
+            error = MethodWrong("This route takes POST only.", allowed="POST")
+            await _refuse(error, operation.dialect, scope, send)
 
-    @staticmethod
-    async def _refuse_method(operation: Operation, scope: Scope, send: Send) -> None:
-        error = MethodWrong("This route takes POST only.", allowed="POST")
-        status, headers, body = fault_reply(error, operation.dialect, request_id(scope["headers"]))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _enter_house(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the house answer; a body that is not announced as JSON does not get there."""
+        try:
+            if scope["type"] == "http" and scope["method"] in _WITH_BODY:
+                _check_announced(scope)
+        except MediaTypeWrong as error:
+            await _refuse(error, dialect_of(scope["path"]), scope, send)
+        else:
+            await self._house(scope, self._bounded(receive), _named(scope, send))
+
+    def _find(self, path: str) -> tuple[Operation | None, str]:
+        """Return the operation at a path, and what the path names."""
+        operation = self._operations.get(path)
+        if operation is not None:
+            return operation, ""
+        for pattern in self._patterns:
+            if target := pattern.target(path):
+                return pattern.operation, target
+        return None, ""
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """Return `receive`, which gives up on a body that is too large."""
+        left = self._max_body_bytes
+
+        async def receive_some() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                sentence = f"The body is larger than the {self._max_body_bytes} bytes that are allowed."
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+            return message
+
+        return receive_some
+
+
+async def _refuse(error: GatewayError, dialect: Dialect, scope: Scope, send: Send) -> None:
+    status, headers, body = fault_reply(error, dialect, request_id(scope["headers"]))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _check_announced(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            check_is_json(value)
+
+
+def _named(scope: Scope, send: Send) -> Send:
+    """Return `send`, which names the request in its reply unless the reply does so already."""
+    if scope["type"] != "http":
+        return send
+    name = (b"x-request-id", request_id(scope["headers"]).encode())
+
+    async def send_named(message: Message) -> None:
+        if message["type"] == "http.response.start" and not any(key == name[0] for key, _ in message["headers"]):
+            message = {**message, "headers": [*message["headers"], name]}
+        await send(message)
+
+    return send_named
+
+
+class _Pattern:
+    """A path that names something in its middle."""
+
+    def __init__(self, path: str, operation: Operation) -> None:
+        self.operation = operation
+        self._before, self._behind = path.split("{id}")
+
+    def target(self, path: str) -> str:
+        """Return what `path` names; nothing when it is another path."""
+        if not path.startswith(self._before) or not path.endswith(self._behind):
+            return ""
+        target = path[len(self._before) : -len(self._behind)]
+        return "" if "/" in target else target

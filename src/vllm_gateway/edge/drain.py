@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import Draining
-from vllm_gateway.pipeline import Pipeline
+from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)

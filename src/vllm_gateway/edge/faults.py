@@ -1,6 +1,6 @@
 """The one place that writes an error to a caller: its status, its headers, and its body in the caller's own shape."""
 
-from vllm_gateway.errors import GatewayError, MethodWrong
+from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong
 from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink, wait_headers
 
 
@@ -11,9 +11,9 @@ def write_fault(error: GatewayError, exchange: Exchange, sink: Sink) -> None:
     that is added would be taken for a part of it.
     """
     if not sink.is_started:
-        exchange.status = error.status
+        exchange.status = exchange.operation.dialect.status(error)
         body = exchange.operation.dialect.fault(error, exchange.id)
-        sink.start(error.status, exchange.operation.dialect.reply_headers(exchange.id) + fault_headers(error, body))
+        sink.start(exchange.status, exchange.operation.dialect.reply_headers(exchange.id) + fault_headers(error, body))
         sink.write(body)
         sink.end()
         return
@@ -27,10 +27,12 @@ def fault_headers(error: GatewayError, body: bytes) -> Headers:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *wait_headers(error)]
     if isinstance(error, MethodWrong):
         headers.append((b"allow", error.allowed.encode()))
+    if isinstance(error, KeyRefused):
+        headers.append((b"www-authenticate", b"Bearer"))
     return headers
 
 
 def fault_reply(error: GatewayError, dialect: Dialect, request_id: str) -> tuple[int, Headers, bytes]:
     """Return an error as a reply of its own, for routes that have no exchange."""
     body = dialect.fault(error, request_id)
-    return error.status, dialect.reply_headers(request_id) + fault_headers(error, body), body
+    return dialect.status(error), dialect.reply_headers(request_id) + fault_headers(error, body), body

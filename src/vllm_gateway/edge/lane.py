@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.faults import write_fault
+from vllm_gateway.edge.heartbeat import Heartbeat
 from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
-from vllm_gateway.pipeline import Pipeline
+from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
+from vllm_gateway.upstream.deadlines import Deadlines
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,15 +38,21 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 class Lane:
     """Runs exchanges for an ASGI server."""
 
-    def __init__(self, pipeline: Pipeline, *, max_body_bytes: int, clock: Clock) -> None:
+    def __init__(
+        self, pipeline: Pipeline, *, max_body_bytes: int, heartbeat_s: float, deadlines: Deadlines, clock: Clock
+    ) -> None:
         self._pipeline = pipeline
+        self._heartbeat_s = heartbeat_s
+        self._deadlines = deadlines
         self._max_body_bytes = max_body_bytes
         self._clock = clock
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
         self._tasks = Tasks("asgi lane")
 
-    async def answer(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def answer(
+        self, operation: Operation, scope: Scope, receive: Receive, send: Send, *, target: str = ""
+    ) -> None:
+        """Answer one request; `target` is what its path names."""
         sink = AsgiSink(scope, send, self._loop)
         caller = _Caller(scope["headers"], receive, sink, self._max_body_bytes)
         task = asyncio.current_task(self._loop)
@@ -54,10 +62,12 @@ class Lane:
             headers=scope["headers"],
             receive=lambda: caller.read_body(self._tasks, task),
             started=self._clock.now(),
+            target=target,
             task=task,
         )
+        run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run
         try:
-            await self._run(exchange, sink, caller)
+            await run(exchange, sink, caller)
             await sink.finish()
             if sink.is_cut:
                 await caller.left()
@@ -67,9 +77,20 @@ class Lane:
         finally:
             caller.forget()
 
-    async def _run(self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller") -> None:
+    async def _run_audibly(self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller") -> None:
+        """Answer, and say now and then that somebody is there."""
+        audible = Heartbeat(exchange, sink, every_s=self._heartbeat_s, clock=self._clock)
+        self._deadlines.add(audible)
         try:
-            await self._pipeline.run(exchange, sink)
+            await self._run(exchange, sink, caller, audible)
+        finally:
+            self._deadlines.remove(audible)
+
+    async def _run(
+        self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller", audible: Heartbeat | None = None
+    ) -> None:
+        try:
+            await self._pipeline.run(exchange, audible or sink)
         except GatewayError as error:
             write_fault(error, exchange, sink)
             if isinstance(error, BodyTooLarge):
@@ -252,14 +273,24 @@ class _Caller:
 
     def _check_headers(self) -> None:
         for name, value in self._headers:
-            if name == b"content-type" and value.split(b";")[0].strip().lower() != b"application/json":
-                raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
+            if name == b"content-type":
+                check_is_json(value)
             if name == b"content-length" and int(value) > self._max_body_bytes:
                 self._expects_continue = any(each == b"expect" for each, _ in self._headers)
                 raise self._too_large()
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body is larger than the {self._max_body_bytes} bytes that are allowed.")
+
+
+def check_is_json(content_type: bytes) -> None:
+    """Return when a body is announced as JSON.
+
+    Raises:
+        MediaTypeWrong: it is announced as something else.
+    """
+    if content_type.split(b";")[0].strip().lower() != b"application/json":
+        raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
 
 
 def request_id(headers: Headers) -> str:

@@ -101,8 +101,7 @@ class EventStream:
             raise failure(error) from None
         if events:
             if not self._exchange.is_event_stream:
-                self._exchange.is_event_stream = True
-                start(self._exchange, self._sink, HTTPStatus.OK, _STREAM_HEADERS)
+                start_stream(self._exchange, self._sink)
             self._sink.write(events)
         if self._watch.error is not None:
             raise AttemptFailed(judge_event(self._watch.error))
@@ -186,6 +185,7 @@ class ErrorAnswer:
         self._status = status
         self._headers = headers
         self._operation = exchange.operation
+        self._path = exchange.asked.path if exchange.asked is not None else None
         self._body = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -198,7 +198,7 @@ class ErrorAnswer:
     def end(self) -> None:
         """Give the verdict."""
         body = bytes(self._body)
-        verdict = judge(self._status, self._headers, body, self._operation)
+        verdict = judge(self._status, self._headers, body, self._operation, path=self._path)
         raise AttemptFailed(verdict, status=self._status, body=body)
 
     def has_said_all(self) -> bool:
@@ -210,3 +210,9 @@ def start(exchange: Exchange, sink: Sink, status: int, headers: Headers) -> None
     """Begin the reply."""
     exchange.status = status
     sink.start(status, exchange.operation.dialect.reply_headers(exchange.id) + headers)
+
+
+def start_stream(exchange: Exchange, sink: Sink) -> None:
+    """Begin the reply as a stream of events."""
+    exchange.is_event_stream = True
+    start(exchange, sink, HTTPStatus.OK, _STREAM_HEADERS)

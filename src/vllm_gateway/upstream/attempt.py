@@ -100,6 +100,9 @@ class Attempt:
             self._is_overdue = True
             sentence = f"The model server took longer than {limits.total_s:g} s."
             self._expire(Verdict(ReplicaSilent(sentence), sign=Sign.FAILED))
+        elif limits.write_s and self._connection.is_still_sending and now - self._heard_at >= limits.write_s:
+            sentence = f"The model server did not take the request within {limits.write_s:g} s."
+            self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
         elif self._exchange.asked is not None and self._exchange.asked.stream:
             silence_s = limits.idle_s if self._has_delivered() else limits.first_token_s
             if silence_s and now - self._heard_at >= silence_s:

@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         answer, self._answer = self._answer, None
-        if not self._keeps_alive or self._is_still_sending():
+        if not self._keeps_alive or self.is_still_sending:
             self.is_open = False
             if self._transport is not None:
                 self._transport.close()
@@ -188,8 +188,9 @@ class Connection(asyncio.Protocol):
         if answer is not None:
             answer.failed(fault)
 
-    def _is_still_sending(self) -> bool:
-        """Say whether the answer came before the request was out; another request would have to wait behind it."""
+    @property
+    def is_still_sending(self) -> bool:
+        """The replica has not taken the whole request yet; another one would have to wait behind it."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def _ends_with_connection(self) -> bool:

@@ -28,6 +28,8 @@ class Replica:
         """Names it in `/v1/models`, in health and in the log; says nothing of where it is."""
         self.route = upstream.route
         self.weight = upstream.weight
+        self.tokenizer_path = upstream.tokenizer_path
+        """Folder of its model's tokenizer, where there is one on this machine."""
         self.models: dict[str, dict[str, Any]] = {}
         """What it said it serves: the rows of its own `/v1/models` by id, as it wrote them."""
         self.latency_s: float | None = None

@@ -6,60 +6,17 @@ from typing import Any
 
 from vllm_gateway import codec
 from vllm_gateway.clock import Clock
-from vllm_gateway.exchange import Headers
 from vllm_gateway.settings.model import Probe as ProbeSettings
 from vllm_gateway.tasks import Tasks
+from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.pool import IDLE_S, Pool, Replica
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-"""A list of models larger than this is none."""
 _REFRESH_PAUSE_S = 1.0
 """Unknown names may make the gateway look again, but not more often than this."""
-
-
-class _Collected:
-    """An answer taken whole."""
-
-    def __init__(self) -> None:
-        self.finished: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self._status = 0
-        self._body = bytearray()
-
-    def head(self, status: int, headers: Headers) -> None:  # noqa: ARG002 - the protocol hands them in
-        self._status = status
-
-    def body(self, data: bytes) -> None:
-        self._body += data
-        if len(self._body) > MAX_ANSWER_BYTES:
-            self.failed(ConnectionFault("the answer is too large"))
-
-    def done(self) -> None:
-        if not self.finished.done():
-            self.finished.set_result((self._status, bytes(self._body)))
-
-    def failed(self, fault: ConnectionFault) -> None:
-        if not self.finished.done():
-            self.finished.set_exception(fault)
-
-
-async def fetch(replica: Replica, path: str) -> tuple[int, bytes]:
-    """GET a path from a replica; return status and body, raise `ConnectionFault` when there is no answer."""
-    for connect in (replica.checkout, replica.connect):
-        connection = await connect()
-        answer = _Collected()
-        try:
-            connection.send(replica.request(b"GET", path), answer)
-            return await answer.finished
-        except ConnectionFault as fault:
-            if not fault.is_stale:
-                raise
-        finally:
-            replica.give_back(connection)
-    raise ConnectionFault("the replica closes every connection")
 
 
 class Prober:
@@ -117,11 +74,11 @@ class Prober:
 
     async def _ask(self, replica: Replica) -> None:
         """Take in what a replica says of itself; raise when it is not well."""
-        status, _ = await fetch(replica, "/health")
+        status, _ = await ask(replica, b"GET", "/health")
         if status not in {200, 404}:  # a server without this route may still be well
             raise _NotWell(f"/health says {status}")
         asked_at = self._clock.now()
-        status, body = await fetch(replica, "/v1/models")
+        status, body = await ask(replica, b"GET", "/v1/models")
         models = _models(body) if status == 200 else None  # noqa: PLR2004
         if models is None:
             raise _NotWell(f"/v1/models says {status}")

@@ -33,7 +33,7 @@ class Relay:
         self,
         pool: Pool,
         *,
-        choose: Callable[[Sequence[Replica]], Replica],
+        choose: Callable[[Sequence[Replica], str | None], Replica],
         retry: Retry,
         timeouts: Timeouts,
         deadlines: Deadlines,
@@ -58,7 +58,7 @@ class Relay:
         untried = self._fit(exchange, serving)
         headers = _headers(exchange)
         while True:
-            replica = self._choose(untried)
+            replica = self._choose(untried, exchange.prefers)
             untried.remove(replica)
             try:
                 await self._try(exchange, replica, headers, body, sink)
@@ -75,7 +75,7 @@ class Relay:
         usable = [replica for replica in serving if replica.is_usable]
         if not usable:
             raise ReplicasUnusable("No model server for this model is healthy. Try again in a moment.", retry_after_s=5)
-        path = exchange.operation.path
+        path = _path(exchange)
         fit = [replica for replica in usable if path not in replica.lacks]
         if not fit:
             raise RouteUnsupported(f"No model server offers {path} for this model.")
@@ -93,14 +93,14 @@ class Relay:
         if failed.verdict.sign is not None:
             replica.see(failed.verdict.sign)
         if failed.verdict.lacks_route:
-            replica.lacks.add(exchange.operation.path)
+            replica.lacks.add(_path(exchange))
         log.debug("exchange %s: replica %s: %s", exchange.id, replica.name, failed)
 
     async def _try(self, exchange: Exchange, replica: Replica, headers: bytes, body: bytes, sink: Sink) -> None:
         """Ask one replica; a connection that it had closed while it was free is no failure of anybody."""
         exchange.attempts += 1
         exchange.replica = replica.name
-        request = replica.request(b"POST", exchange.operation.path, headers, body)
+        request = replica.request(b"POST", _path(exchange), headers, body)
         self._pool.chosen(replica)
         replica.outstanding += 1
         began = self._clock.now()
@@ -142,6 +142,10 @@ async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection
     except ConnectionFault as fault:
         error = ReplicaUnreachable("The model server cannot be reached.")
         raise AttemptFailed(Verdict(error, is_retryable=True, sign=Sign.UNREACHABLE)) from fault
+
+
+def _path(exchange: Exchange) -> str:
+    return exchange.asked.path if exchange.asked is not None else exchange.operation.path
 
 
 def _headers(exchange: Exchange) -> bytes:

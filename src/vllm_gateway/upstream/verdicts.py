@@ -1,6 +1,6 @@
 """What to make of an answer that is not a 200: whose fault it is, and whether another replica may do better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from vllm_gateway import codec
@@ -42,11 +42,22 @@ class Verdict:
     """The body itself is fit for the caller, byte for byte."""
 
 
-def judge(status: int, headers: Headers, body: bytes, operation: Operation) -> Verdict:
-    """Judge an answer whose status is not 200."""
+def judge(status: int, headers: Headers, body: bytes, operation: Operation, *, path: str | None = None) -> Verdict:
+    """Judge an answer whose status is not 200; `path` is the replica's route, where it is not the operation's own."""
     value = _json(body)
+    verdict = _judge(status, headers, value, path or operation.path)
+    passes = isinstance(verdict.error, ReplicaRefused) and operation.dialect.is_fault(value)
+    return replace(verdict, passes=passes)
+
+
+def judge_own(status: int, body: bytes, path: str) -> Verdict:
+    """Judge an answer, whose status is not 200, to a question of the gateway's own."""
+    return _judge(status, [], _json(body), path)
+
+
+def _judge(status: int, headers: Headers, value: object, path: str) -> Verdict:
     if status in {404, 405} and _detail(value) in _NOT_FOUND_TEXT:
-        sentence = f"No model server offers {operation.path} for this model."
+        sentence = f"No model server offers {path} for this model."
         return Verdict(RouteUnsupported(sentence), is_retryable=True, lacks_route=True)
     if status == HTTPStatus.NOT_FOUND and _is_about_the_model(value):
         sentence = "The model is no longer served. Try again in a moment."
@@ -59,8 +70,7 @@ def judge(status: int, headers: Headers, body: bytes, operation: Operation) -> V
         refused = ReplicaRefused(
             message, status=status, param=_field(value, "param"), retry_after_s=_retry_after(headers)
         )
-        passes = operation.dialect.is_fault(value)
-        return Verdict(refused, is_retryable=status in {408, 429}, passes=passes)
+        return Verdict(refused, is_retryable=status in {408, 429})
     return _judge_failure(status, headers)
 
 

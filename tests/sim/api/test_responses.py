@@ -59,6 +59,7 @@ async def test_instructions_come_first() -> None:
     [
         ({"background": True}, 400),
         ({"input": [{"type": "function_call_output"}]}, 501),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, 501),
         ({"text": {"format": {"type": "json_schema"}}}, 501),
         ({"previous_response_id": "resp_1"}, 404),
         ({"model": "nope"}, 404),
@@ -66,7 +67,7 @@ async def test_instructions_come_first() -> None:
     ],
 )
 async def test_what_is_not_offered_is_refused(more: dict[str, Any], status: int) -> None:
-    """Background work, stored responses, tool results and forms are beyond a sim."""
+    """Background work, stored responses, references to them and forms are beyond a sim."""
     async with quick() as sim:
         assert (await sim.refused(RESPOND, **ASK | more))[0] == status
 
@@ -78,3 +79,32 @@ async def test_tools_are_noted_and_never_called() -> None:
         plain = await sim.post(RESPOND, **ASK)
     assert (told["tool_choice"], told["tools"][0]["name"]) == ("auto", "f")
     assert told["output"][0]["content"] == plain["output"][0]["content"]
+
+
+async def test_items_of_earlier_responses_are_read() -> None:
+    """Answers in parts or as text, calls with their results: each is part of the prompt; thoughts are not."""
+    said = [{"role": "user", "content": "Hello"}]
+    answer = {"type": "message", "role": "assistant", "status": "completed", "id": "msg_1"}
+    text = [answer | {"content": "Good day"}]
+    parts = [answer | {"content": [{"type": "output_text", "text": "Good day", "annotations": []}]}]
+    call = {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Rome"}'}
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "Sunny"}
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    async with quick() as sim:
+        tokens = [
+            (await sim.post(RESPOND, **ASK | {"input": items}))["usage"]["input_tokens"]
+            for items in (said, said + text, said + parts, [*said, thought], [*said, call], [*said, call, result])
+        ]
+    assert tokens[0] == tokens[3] < tokens[1] == tokens[2]
+    assert tokens[0] < tokens[4] < tokens[5]
+
+
+async def test_only_the_body_names_a_response() -> None:
+    """Its id is the body's `request_id` as it stands, or a new one; the header of that name is another matter."""
+    async with quick() as sim:
+        named = await sim.post(RESPOND, **ASK, request_id="mine")
+        headers = {"X-Request-Id": "abcdefgh"}
+        others = [(await sim.http.post(RESPOND, json=ASK, headers=headers)).json()["id"] for _ in range(2)]
+    assert named["id"] == "mine"
+    assert others[0] != others[1]
+    assert all(re.fullmatch("resp_[0-9a-f]{16}", each) for each in others)

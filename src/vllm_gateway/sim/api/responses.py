@@ -1,4 +1,7 @@
-"""`POST /v1/responses`: text in, text out, nothing stored; tools are noted and never called."""
+"""`POST /v1/responses`: text in, text out, nothing stored; tools are noted and never called.
+
+What other models called, and what came of it, is read like anything else that was said.
+"""
 
 from typing import Any
 
@@ -83,10 +86,22 @@ def _turns(body: ResponsesFields) -> list[dict[str, Any]]:
     if isinstance(body.input, str):
         return [*turns, {"role": "user", "content": body.input}]
     for item in body.input:
-        if item.get("type", "message") != "message" or "role" not in item:
-            raise problems.not_supported("The sim reads messages only.")
-        turns.append({"role": item["role"], "content": item.get("content")})
+        turns += _turn(item)
     return turns
+
+
+def _turn(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an item adds to the conversation; thoughts are not repeated to the model."""
+    match item:
+        case {"role": role}:
+            return [{"role": role, "content": item.get("content")}]
+        case {"type": "function_call", "name": str(name), "arguments": str(arguments)}:
+            return [{"role": "assistant", "content": f"{name}({arguments})"}]
+        case {"type": "function_call_output", "call_id": str(), "output": output}:
+            return [{"role": "tool", "content": output}]
+        case {"type": "reasoning"}:
+            return []
+    raise problems.not_supported("The sim reads messages, thoughts, and calls of functions with their results.")
 
 
 class ResponseAnswer(ChatAnswer):
@@ -95,7 +110,7 @@ class ResponseAnswer(ChatAnswer):
     def __init__(self, *parts: Any, asked: ResponsesFields) -> None:  # noqa: ANN401 - those of `ChatAnswer`
         super().__init__(*parts)
         self.asked = asked
-        self.id = f"resp_{self.id.removeprefix('chatcmpl-').removeprefix('resp_')}"
+        self.id = asked.request_id or f"resp_{new_id()}"
         self.item_id = f"msg_{new_id()}"
 
     def response(self, status: str) -> Json:

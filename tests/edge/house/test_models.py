@@ -1,4 +1,4 @@
-"""The gateway's own routes: models for every kind of client, and health for people and probes."""
+"""What may be asked for, for every kind of client."""
 
 import asyncio
 
@@ -6,27 +6,9 @@ import anthropic
 import openai
 import pytest
 
+from tests.edge.house.replicas import serving
 from tests.gateway import gateway
-from tests.scripted import Play, Visit, scripted
-
-
-def serving(*ids: str, length: int = 4096) -> Play:
-    """Return a replica that serves these models and says no more."""
-
-    async def play(visit: Visit) -> None:
-        while True:
-            request = await visit.request()
-            if request.startswith(b"GET /health"):
-                await visit.say_json(b"")
-                continue
-            rows = ",".join(
-                f'{{"id":"{model}","object":"model","created":1795219840,"owned_by":"vllm","root":"org/{model}",'
-                f'"parent":null,"max_model_len":{length},"permission":[]}}'
-                for model in ids
-            )
-            await visit.say_json(f'{{"object":"list","data":[{rows}]}}'.encode())
-
-    return play
+from tests.scripted import Visit, scripted
 
 
 async def test_models_are_merged_over_replicas() -> None:
@@ -116,31 +98,8 @@ async def test_a_model_loaded_later_is_found_without_waiting_for_the_next_look()
         assert "No model server offers the model" not in reply.text
 
 
-@pytest.mark.parametrize(("upstream_is_there", "vllm", "ready"), [(True, "ok", 200), (False, "unavailable", 503)])
-async def test_health_tells_gateway_and_replicas_apart(upstream_is_there: bool, vllm: str, ready: int) -> None:
-    """The gateway is well as long as it runs; ready only with a usable replica; alive in any case."""
-    async with scripted(serving("a")) as one, gateway(one.url if upstream_is_there else "http://127.0.0.1:1") as door:
-        health = await door.http.get("/health")
-        assert health.status_code == 200
-        assert health.json().items() >= {"status": "ok", "ok": True, "vllm": vllm, "draining": False}.items()
-        assert (await door.http.get("/readyz")).status_code == ready
-        assert (await door.http.get("/livez")).status_code == 200
-        assert (await door.http.get("/startupz")).status_code == 200
-
-
-async def test_the_documentation_is_there() -> None:
-    """The OpenAPI description and both pages over it are served."""
-    async with scripted(serving("a")) as one, gateway(one.url) as door:
-        assert (await door.http.get("/docs")).status_code == 200
-        assert (await door.http.get("/redoc")).status_code == 200
-        assert "/v1/models" in (await door.http.get("/openapi.json")).json()["paths"]
-
-
-async def test_unknown_paths_and_methods_are_told_in_openais_shape() -> None:
-    """The framework's own errors do not reach anybody."""
-    async with scripted(serving("a")) as one, gateway(one.url) as door:
-        unknown = await door.http.get("/what")
-        wrong = await door.http.post("/health")
-    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
-    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
-    assert wrong.headers["allow"] == "GET"
+async def test_the_same_list_is_offered_below_api() -> None:
+    """With the allow-list respected."""
+    async with scripted(serving("a", "b")) as one, gateway(one.url, allowed_models=("b",)) as door:
+        lists = [(await door.http.get(path)).json()["data"] for path in ("/v1/models", "/api/models")]
+    assert [[row["id"] for row in rows] for rows in lists] == [["b"], ["b"]]

@@ -5,14 +5,15 @@ import logging
 from http import HTTPStatus
 
 from vllm_gateway.admission import rules
-from vllm_gateway.errors import Draining, GatewayError, InternalFault, ModelUnknown
-from vllm_gateway.exchange import CallerGone, Exchange, Sink
+from vllm_gateway.admission.keys import Keys
+from vllm_gateway.errors import Draining, GatewayError, InternalFault
+from vllm_gateway.exchange import Asked, CallerGone, Exchange, Sink
 from vllm_gateway.outcomes import Outcome
-from vllm_gateway.routing.table import Table
+from vllm_gateway.pipeline.held import Held
+from vllm_gateway.pipeline.response import ResponseTeller
+from vllm_gateway.pipeline.sending import Sending
+from vllm_gateway.pipeline.turn import TurnTeller
 from vllm_gateway.telemetry.ledger import Ledger
-from vllm_gateway.upstream.pool import Pool, Replica
-from vllm_gateway.upstream.probe import Prober
-from vllm_gateway.upstream.relay import Relay
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +21,15 @@ log = logging.getLogger(__name__)
 class Pipeline:
     """What every lane runs for every exchange."""
 
-    def __init__(self, *, table: Table, pool: Pool, prober: Prober, relay: Relay, ledger: Ledger) -> None:
+    def __init__(
+        self, *, keys: Keys, sending: Sending, turns: TurnTeller, responses: ResponseTeller, ledger: Ledger
+    ) -> None:
         self.is_draining = False
         """New exchanges are refused; those under way go on."""
-        self._table = table
-        self._pool = pool
-        self._prober = prober
-        self._relay = relay
+        self._keys = keys
+        self._sending = sending
+        self._turns = turns
+        self._responses = responses
         self._ledger = ledger
 
     async def run(self, exchange: Exchange, sink: Sink) -> None:
@@ -63,21 +66,27 @@ class Pipeline:
     async def _answer(self, exchange: Exchange, sink: Sink) -> None:
         if self.is_draining:
             raise Draining("The gateway is shutting down. Try again in a moment.", retry_after_s=1)
+        if not exchange.operation.takes_session_id:
+            exchange.caller = self._keys.admit(exchange.headers)
         exchange.body = await exchange.receive()
         exchange.asked = asked = exchange.operation.read(exchange.body)
+        if exchange.operation.takes_session_id and asked.saying is None:
+            exchange.caller = self._keys.admit(exchange.headers)
         rules.check(asked)
-        model, serving = await self._route(asked.model)
-        exchange.model = model
-        body = rules.outgoing_body(exchange.body, asked, model)
-        await self._relay.run(exchange, serving, body, sink)
+        await self._tell(exchange, asked, sink)
 
-    async def _route(self, model: str | None) -> tuple[str, list[Replica]]:
-        """Find who serves a model; a name that nobody serves may be a moment younger than the last look."""
-        try:
-            return self._table.find(model, self._pool.replicas)
-        except ModelUnknown:
-            await self._prober.look_again()
-            return self._table.find(model, self._pool.replicas)
+    async def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
+        """Have it answered by whoever knows how."""
+        if asked.saying is not None:
+            await self._turns.answer(exchange, asked, asked.saying, sink)
+        elif asked.keeping is not None:
+            await self._responses.answer(exchange, asked, asked.keeping, sink)
+        elif asked.reply is not None and not asked.stream:
+            held = Held(sink)
+            await self._sending.send(exchange, asked, held)
+            held.release(asked.reply(held.seen) if exchange.status == HTTPStatus.OK else None)
+        else:
+            await self._sending.send(exchange, asked, sink)
 
 
 def _success(exchange: Exchange) -> Outcome:

@@ -2,42 +2,38 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.gateway import gateway
 from tests.scripted import MODEL, Visit, as_replica, scripted
 from tests.upstream.test_answers import Notes, chat
-from vllm_gateway.clock import HandClock, SystemClock
+from vllm_gateway import serve
 from vllm_gateway.errors import Draining, InternalFault
 from vllm_gateway.exchange import CallerGone, Exchange
 from vllm_gateway.outcomes import Outcome
-from vllm_gateway.pipeline import Pipeline
-from vllm_gateway.routing.policies import least_busy
-from vllm_gateway.routing.table import Table
-from vllm_gateway.settings.model import Probe, Retry, Timeouts
+from vllm_gateway.pipeline.story import Pipeline
+from vllm_gateway.settings.model import Session, Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
-from vllm_gateway.upstream.deadlines import Deadlines
-from vllm_gateway.upstream.pool import Pool
-from vllm_gateway.upstream.probe import Prober
-from vllm_gateway.upstream.relay import Relay
 
 CHAT = "/v1/chat/completions"
 
 
-def a_pipeline() -> tuple[Pipeline, Ledger]:
-    """Return a pipeline without any replica."""
-    clock = HandClock()
-    pool = Pool((), clock=clock, connect_s=1)
-    relay = Relay(pool, choose=least_busy, retry=Retry(), timeouts=Timeouts(), deadlines=Deadlines(clock), clock=clock)
-    ledger = Ledger(clock)
-    prober = Prober(pool, Probe(), clock=SystemClock())
-    return Pipeline(table=Table(), pool=pool, prober=prober, relay=relay, ledger=ledger), ledger
+Made = tuple[Pipeline, Ledger]
 
 
-async def test_a_caller_who_leaves_before_the_body_is_closed_as_gone() -> None:
+@pytest.fixture
+async def made() -> AsyncIterator[Made]:
+    """Give the pipeline of a gateway whose only replica is away."""
+    upstream = Upstream(url="http://127.0.0.1:9")
+    async with serve.build(Settings(upstreams=(upstream,), session=Session(backend="memory"))) as parts:
+        yield parts.pipeline, parts.ledger
+
+
+async def test_a_caller_who_leaves_before_the_body_is_closed_as_gone(made: Made) -> None:
     """Nobody is told, and it is counted."""
-    pipeline, ledger = a_pipeline()
+    pipeline, ledger = made
     exchange = chat()
 
     async def leave() -> bytes:
@@ -48,9 +44,9 @@ async def test_a_caller_who_leaves_before_the_body_is_closed_as_gone() -> None:
     assert ledger.outcomes == {Outcome.CLIENT_GONE: 1}
 
 
-async def test_a_defect_is_told_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_told_without_its_text(made: Made, caplog: pytest.LogCaptureFixture) -> None:
     """What goes wrong inside is one safe sentence for the caller, and everything for the log."""
-    pipeline, ledger = a_pipeline()
+    pipeline, ledger = made
     exchange = chat()
 
     async def break_down() -> bytes:
@@ -65,9 +61,9 @@ async def test_a_defect_is_told_without_its_text(caplog: pytest.LogCaptureFixtur
     assert exchange.id in caplog.text
 
 
-async def test_new_work_is_refused_during_the_drain_before_its_body_is_read() -> None:
+async def test_new_work_is_refused_during_the_drain_before_its_body_is_read(made: Made) -> None:
     """A gateway that is about to stop reads no more bodies."""
-    pipeline, ledger = a_pipeline()
+    pipeline, ledger = made
     pipeline.is_draining = True
     exchange = chat()
 
@@ -86,18 +82,18 @@ async def never() -> bytes:
     return await forever
 
 
-def running(exchange: Exchange, sink: Notes) -> tuple["asyncio.Task[None]", Ledger]:
+def running(made: Made, exchange: Exchange, sink: Notes) -> tuple["asyncio.Task[None]", Ledger]:
     """Run an exchange whose body never comes."""
-    pipeline, ledger = a_pipeline()
+    pipeline, ledger = made
     exchange.receive = never
     exchange.task = asyncio.get_running_loop().create_task(pipeline.run(exchange, sink))
     return exchange.task, ledger
 
 
-async def test_an_exchange_can_be_stopped_with_a_reason() -> None:
+async def test_an_exchange_can_be_stopped_with_a_reason(made: Made) -> None:
     """Whoever stops it says why, and the caller is told."""
     exchange = chat()
-    task, ledger = running(exchange, Notes())
+    task, ledger = running(made, exchange, Notes())
     await asyncio.sleep(0)
     exchange.stop(Draining("over"))
     with pytest.raises(Draining, match="over"):
@@ -105,9 +101,9 @@ async def test_an_exchange_can_be_stopped_with_a_reason() -> None:
     assert ledger.outcomes == {Outcome.REFUSED_OVERLOAD: 1}
 
 
-async def test_a_cancellation_of_somebody_else_goes_on_its_way() -> None:
+async def test_a_cancellation_of_somebody_else_goes_on_its_way(made: Made) -> None:
     """It is counted, and not swallowed."""
-    task, ledger = running(chat(), Notes())
+    task, ledger = running(made, chat(), Notes())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -115,10 +111,10 @@ async def test_a_cancellation_of_somebody_else_goes_on_its_way() -> None:
     assert sum(ledger.outcomes.values()) == 1
 
 
-async def test_a_cancellation_for_a_caller_who_left_ends_quietly() -> None:
+async def test_a_cancellation_for_a_caller_who_left_ends_quietly(made: Made) -> None:
     """The lane cancels when the caller leaves."""
     sink = Notes()
-    task, ledger = running(chat(), sink)
+    task, ledger = running(made, chat(), sink)
     await asyncio.sleep(0)
     sink.is_gone = True
     task.cancel()

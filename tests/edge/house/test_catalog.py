@@ -11,7 +11,7 @@ import pytest
 
 from tests.recorded import recording
 from vllm_gateway import codec
-from vllm_gateway.edge.catalog import catalog, listing
+from vllm_gateway.edge.house.catalog import catalog, listing
 from vllm_gateway.routing.table import Table
 
 

@@ -1,0 +1,1 @@
+"""The routes that the gateway answers itself: a FastAPI application, one file for each subject."""

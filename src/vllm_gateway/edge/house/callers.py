@@ -1,0 +1,20 @@
+"""Who asks: the same question that the pipeline puts to every exchange, for the routes that have none."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+
+from vllm_gateway.admission.keys import Keys
+from vllm_gateway.exchange import Caller
+
+Admit = Callable[[Request], Awaitable[Caller]]
+"""A dependency of routes: gives the caller, or raises `KeyRefused`."""
+
+
+def admitting(keys: Keys) -> Admit:
+    """Return the dependency that asks `keys`."""
+
+    async def admit(request: Request) -> Caller:
+        return keys.admit(request.scope["headers"])
+
+    return admit

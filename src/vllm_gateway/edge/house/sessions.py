@@ -1,0 +1,141 @@
+"""`/v1/sessions`: conversations that the gateway keeps, but for their turns, which a replica answers."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict
+
+from vllm_gateway import codec
+from vllm_gateway.dialects.sessions import whole_seconds
+from vllm_gateway.edge.house.callers import Admit
+from vllm_gateway.edge.house.texts import ModelName, Prompt, Title
+from vllm_gateway.exchange import Caller
+from vllm_gateway.sessions import export
+from vllm_gateway.sessions.book import Book
+from vllm_gateway.sessions.model import Message, Session
+
+Place = Annotated[int, Query(ge=0, le=1_000_000_000)]
+
+
+class SessionBody(BaseModel):
+    """What a session is begun with; everything may be left out."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"examples": [{"system_prompt": "You are brief.", "title": "First steps"}]},
+    )
+
+    system_prompt: Prompt | None = None
+    """What every turn's model is told first."""
+    model: ModelName | None = None
+    """The model that answers; without it the gateway's default."""
+    title: Title | None = None
+
+
+def session_routes(book: Book, admit: Admit) -> APIRouter:
+    """Return the routes about sessions; a caller gets at its own only."""
+    routes = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+    Who = Annotated[Caller, Depends(admit)]  # noqa: N806 - a type
+
+    @routes.post("", status_code=201, summary="Begin a session")
+    async def begin(caller: Who, body: SessionBody | None = None) -> dict[str, Any]:
+        wanted = body or SessionBody()
+        session = await book.begin(
+            caller.id, model=wanted.model, title=wanted.title, system_prompt=wanted.system_prompt
+        )
+        return session_object(session, book)
+
+    @routes.get("", summary="Your sessions, the youngest first, page by page")
+    async def page(
+        caller: Who, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    ) -> dict[str, Any]:
+        sessions, has_more = await book.page(caller.id, limit=limit, after=after)
+        return {
+            "object": "list",
+            "data": [session_object(session, book) for session in sessions],
+            "first_id": sessions[0].id if sessions else None,
+            "last_id": sessions[-1].id if sessions else None,
+            "has_more": has_more,
+        }
+
+    @routes.get("/{session_id}", summary="One session")
+    async def show(caller: Who, session_id: str) -> dict[str, Any]:
+        return session_object(await book.find(session_id, caller.id), book)
+
+    @routes.patch("/{session_id}", summary="Change system prompt, model or title; null takes it away")
+    async def change(caller: Who, session_id: str, body: SessionBody) -> dict[str, Any]:
+        changes = body.model_dump(exclude_unset=True)
+        return session_object(await book.change(session_id, caller.id, changes), book)
+
+    @routes.delete("/{session_id}", summary="End a session and delete all that was said")
+    async def end(caller: Who, session_id: str) -> dict[str, Any]:
+        await book.end(session_id, caller.id)
+        return {"id": session_id, "object": "session.deleted", "deleted": True}
+
+    _add_reading(routes, book, admit)
+    return routes
+
+
+def _add_reading(routes: APIRouter, book: Book, admit: Admit) -> None:
+    """Add the routes by which an owner reads what was said."""
+    Who = Annotated[Caller, Depends(admit)]  # noqa: N806 - a type
+
+    @routes.get("/{session_id}/messages", summary="What was said, the oldest first, page by page")
+    async def messages(
+        caller: Who, session_id: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: Place | None = None
+    ) -> dict[str, Any]:
+        start = 0 if after is None else after + 1
+        session, found = await book.messages(session_id, caller.id, start=start, limit=limit)
+        has_more = start + len(found) < session.messages
+        return {
+            "object": "list",
+            "data": [_message_object(session, start + at, message) for at, message in enumerate(found)],
+            "has_more": has_more,
+            "next_after": start + len(found) - 1 if has_more else None,
+        }
+
+    @routes.get("/{session_id}/export", summary="The whole conversation as a file")
+    async def export_session(
+        caller: Who,
+        session_id: str,
+        format: Literal["markdown", "json"] = "json",  # noqa: A002 - its name in the URL
+    ) -> Response:
+        session, found = await book.messages(session_id, caller.id, start=0, limit=export.MOST_MESSAGES)
+        if format == "markdown":
+            return _file(export.markdown(session, found).encode(), "text/markdown; charset=utf-8", f"{session.id}.md")
+        rows = [_message_object(session, at, message) for at, message in enumerate(found)]
+        body = codec.dumps_pretty({"session": session_object(session, book), "messages": rows})
+        return _file(body, "application/json", f"{session.id}.json")
+
+
+def session_object(session: Session, book: Book) -> dict[str, Any]:
+    """Return a session as its owner sees it."""
+    expires_in = book.expires_in(session)
+    return {
+        "id": session.id,
+        "object": "session",
+        "model": session.model,
+        "title": session.title,
+        "system_prompt": session.system_prompt,
+        "created_at": session.created,
+        "last_used_at": session.used,
+        "expires_at": session.used + session.ttl_s if session.ttl_s else None,
+        "expires_in": whole_seconds(expires_in),
+        "turns": session.turns,
+        "messages": session.messages,
+        "messages_in_context": session.messages - session.first_kept,
+        "usage": {
+            "input_tokens": session.input_tokens,
+            "output_tokens": session.output_tokens,
+            "prompt_tokens": session.prompt_tokens,
+        },
+    }
+
+
+def _message_object(session: Session, place: int, message: Message) -> dict[str, Any]:
+    return {"place": place, **message.fields, "in_context": place >= session.first_kept}
+
+
+def _file(body: bytes, media_type: str, name: str) -> Response:
+    return Response(body, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -1,0 +1,67 @@
+"""What is checked in the bodies of the gateway's own routes."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from vllm_gateway.dialects.bodies import EmbeddingsBody, MessagesBody, OneMessageBody, SessionChatBody, TurnBody
+
+USER = {"role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (MessagesBody, {"messages": [USER]}),
+        (MessagesBody, {"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}, USER]}),
+        (MessagesBody, {"messages": [{**USER, "content": [{"type": "text", "text": "x"}], "name": "n"}]}),
+        (MessagesBody, {"messages": [USER], "temperature": 0, "top_p": 1, "max_tokens": 1, "stop": ["a"]}),
+        (MessagesBody, {"messages": [USER], "temperature": None, "max_tokens": "5", "stop": "a", "seed": 1}),
+        (OneMessageBody, {"message": "x", "system": "y", "modelKey": "tiny", "extra": {"top_k": 1}}),
+        (TurnBody, {"session_id": "s", "message": "x"}),
+        (SessionChatBody, {"message": [{"type": "text", "text": "x"}]}),
+        (SessionChatBody, {"messages": [{"role": "tool", "content": "4", "tool_call_id": "a"}]}),
+        (EmbeddingsBody, {"input": "x"}),
+        (EmbeddingsBody, {"input": ["x", "y"], "dimensions": 8}),
+    ],
+)
+def test_good_bodies_are_accepted(kind: type[BaseModel], fields: dict[str, Any]) -> None:
+    """With whatever else vLLM may know."""
+    kind.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "place"),
+    [
+        (MessagesBody, {}, ("messages",)),
+        (MessagesBody, {"messages": []}, ("messages",)),
+        (MessagesBody, {"messages": [{"role": "robot", "content": "x"}]}, ("messages", 0, "role")),
+        (MessagesBody, {"messages": [{"role": "user"}]}, ("messages", 0, "content")),
+        (MessagesBody, {"messages": ["x"]}, ("messages", 0)),
+        (MessagesBody, {"messages": [USER], "temperature": 2.5}, ("temperature",)),
+        (MessagesBody, {"messages": [USER], "temperature": True}, ("temperature",)),
+        (MessagesBody, {"messages": [USER], "top_p": 1.5}, ("top_p",)),
+        (MessagesBody, {"messages": [USER], "max_tokens": 0}, ("max_tokens",)),
+        (MessagesBody, {"messages": [USER], "max_tokens": -1}, ("max_tokens",)),
+        (MessagesBody, {"messages": [USER], "max_tokens": True}, ("max_tokens",)),
+        (MessagesBody, {"messages": [USER], "max_tokens": 10**12}, ("max_tokens",)),
+        (MessagesBody, {"messages": [USER], "stop": 5}, ("stop",)),
+        (MessagesBody, {"messages": [USER], "model": ""}, ("model",)),
+        (MessagesBody, {"messages": [USER], "modelKey": "x" * 300}, ("modelKey",)),
+        (MessagesBody, {"messages": [USER], "stream": "maybe"}, ("stream",)),
+        (MessagesBody, {"messages": [USER], "extra": []}, ("extra",)),
+        (OneMessageBody, {"message": ""}, ("message",)),
+        (TurnBody, {"message": "x"}, ("session_id",)),
+        (TurnBody, {"session_id": "s"}, ("message",)),
+        (SessionChatBody, {"messages": []}, ("messages",)),
+        (EmbeddingsBody, {}, ("input",)),
+        (EmbeddingsBody, {"input": []}, ("input",)),
+        (EmbeddingsBody, {"input": 5}, ("input",)),
+    ],
+)
+def test_bad_bodies_are_refused_by_place(kind: type[BaseModel], fields: dict[str, Any], place: tuple[object]) -> None:
+    """Each fault names where it is."""
+    with pytest.raises(ValidationError) as refusal:
+        kind.model_validate(fields)
+    assert refusal.value.errors()[0]["loc"][: len(place)] == place
