@@ -1,7 +1,8 @@
 """A replica that costs next to nothing: it has its answers ready and only keeps to the pace that it is asked for.
 
 `POST /v1/chat/completions` gives one JSON, or, with `"stream": true`, `max_tokens` events with `seed` milliseconds
-between them (0: as fast as the connection takes them, one write per event). `/health` and `/v1/models` answer too.
+between them (0: as fast as the connection takes them, one write per event). `/health`, `/v1/models` and
+`/tokenize` answer too.
 
     python -m benchmarks.replica --port 8000
 """
@@ -27,7 +28,9 @@ _EVENTS = canned.events()
 _COMPLETION = canned.response(canned.completion())
 _HEALTHY = canned.response(b"")
 _MODELS = canned.response(canned.models())
+_TOKENIZED = canned.response(b'{"count":12,"max_model_len":4096,"tokens":[1,2,3,4,5,6,7,8,9,10,11,12]}')
 _UNKNOWN = canned.response(b'{"error":{"message":"Not Found","code":404}}', status=b"404 Not Found")
+_READY = {b"/health": _HEALTHY, b"/v1/models": _MODELS, b"/tokenize": _TOKENIZED}
 _OPENING = canned.stream_head() + canned.chunk(_EVENTS.role)
 _TOKEN = canned.chunk(_EVENTS.token)
 _LAST = canned.chunk(_EVENTS.last)
@@ -140,7 +143,7 @@ class Connection(asyncio.Protocol):
         if path == b"/v1/chat/completions":
             self._answer(codec.loads(body))
         else:
-            self._transport.write({b"/health": _HEALTHY, b"/v1/models": _MODELS}.get(path, _UNKNOWN))
+            self._transport.write(_READY.get(path, _UNKNOWN))
 
     def _answer(self, asked: dict[str, Any]) -> None:
         if not asked.get("stream"):
