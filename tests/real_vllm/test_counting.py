@@ -90,7 +90,7 @@ async def test_a_500_turn_conversation_never_gets_too_long(http: httpx2.AsyncCli
     session = await begin(http, front, system_prompt="You tell a story without an end.")
     prompts = []
     for _ in range(500):
-        answer = await say(http, session, text(chance, chance.choice([1, 20, 60])), 4)
+        answer = await say(http, session, text(chance, chance.choice([1, 20, 60])) or "Go on.", 4)
         prompts.append(answer["usage"]["prompt_tokens"])
     state = (await http.get(session)).json()
     assert (state["turns"], state["usage"]["prompt_tokens"]) == (500, prompts[-1])
