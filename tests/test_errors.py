@@ -5,7 +5,7 @@ import re
 import pytest
 
 from vllm_gateway import errors
-from vllm_gateway.errors import Failure, GatewayError, MethodWrong, Refusal, ReplicaRefused
+from vllm_gateway.errors import Failure, GatewayError, MethodWrong, ModelAmbiguous, Refusal, ReplicaRefused
 from vllm_gateway.outcomes import Outcome
 
 _DRAWN = re.compile(r"^    (?P<branch>[│ ├└─]*)(?P<name>[A-Z]\w+) +(?P<status>\d{3}|4xx)?", re.MULTILINE)
@@ -44,7 +44,7 @@ def test_the_drawing_is_the_tree() -> None:
 def test_a_refusal_blames_the_request(error: type[Refusal]) -> None:
     """Its status says so, and it counts as the caller's fault."""
     assert 400 <= error.status < 500
-    assert error.outcome in {Outcome.BAD_REQUEST, Outcome.AUTH}
+    assert error.outcome in {Outcome.BAD_REQUEST, Outcome.AUTH, Outcome.REFUSED_LIMIT}
 
 
 @pytest.mark.parametrize("error", below(Failure))
@@ -55,8 +55,11 @@ def test_a_failure_does_not_blame_the_request(error: type[Failure]) -> None:
 
 
 def test_each_error_has_its_own_code() -> None:
-    """A program can tell errors apart without reading sentences; only the root shares its code, with its one cause."""
-    codes = [error.code for error in below(GatewayError) if error not in {Refusal, Failure}]
+    """A program can tell errors apart without reading sentences; only the root shares its code, with its one cause.
+
+    And a model that several routes serve is one that is not found: clients know one code for a wrong name.
+    """
+    codes = [error.code for error in below(GatewayError) if error not in {Refusal, Failure, ModelAmbiguous}]
     assert len(set(codes)) == len(codes)
 
 

@@ -15,6 +15,7 @@ def test_the_list_is_closed() -> None:
         "ok",
         "ok_retried",
         "client_gone",
+        "refused_limit",
         "refused_overload",
         "upstream_error",
         "upstream_truncated",

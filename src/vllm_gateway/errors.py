@@ -4,19 +4,24 @@
     ├── Refusal                  the caller's fault; the text is safe to show
     │   ├── BodyMalformed        400  not JSON, or not a JSON object
     │   ├── FieldInvalid         400  one field is wrong; `param` names it
+    │   ├── ContentRefused       400  a rule forbids what is said
     │   ├── KeyRefused           401  no key, or not one that is known
+    │   ├── KeysThrottled        429  too many wrong keys came from the caller's address
     │   ├── ModelForbidden       403  the model is not on the allow-list
     │   ├── PathUnknown          404  no such route here
     │   ├── ModelUnknown         404  no replica serves the model
     │   ├── SessionUnknown       404  no such conversation of this caller
     │   ├── ResponseUnknown      404  no such kept response of this caller
     │   ├── MethodWrong          405  the route is there, the method is not
-    │   ├── ModelAmbiguous       409  several routes serve the model, and none was picked
+    │   ├── RequestSlow          408  the body did not come in time
+    │   ├── ModelAmbiguous       404  several routes serve the model, and none was picked
     │   ├── SessionBusy          409  another turn of the conversation is under way
     │   ├── BodyTooLarge         413
     │   ├── ContextTooLong       413  a turn does not fit into the model's context
     │   ├── MediaTypeWrong       415  the body is not announced as JSON
     │   ├── BodyInvalid          422  fields of the body are wrong; `detail` lists them all
+    │   ├── LimitReached         429  the caller has used what it may use for now
+    │   │   └── BudgetSpent      429  and will not get more before tomorrow
     │   ├── HeadersTooLarge      431
     │   └── ReplicaRefused       4xx  the replica's own judgement of the request
     └── Failure                  ours, or a replica's; the text says no more than the caller can use
@@ -27,6 +32,10 @@
         ├── ReplicaTruncated     502  the answer broke off
         ├── ReplicasUnusable     503  none is healthy
         ├── ReplicaOverloaded    503  it said so itself
+        ├── QueueFull            503  all replicas are busy, and too many callers wait already
+        ├── QueueTimeout         503  all replicas were busy for longer than the caller may wait
+        ├── KeysUnchecked        503  it cannot be found out whether the key is a right one
+        ├── BudgetUnchecked      503  it cannot be found out what is left of the caller's budget
         ├── StoreFailed          503  conversations cannot be read or written
         ├── Draining             503  the gateway is about to stop
         └── ReplicaSilent        504  nothing was heard in time
@@ -77,11 +86,25 @@ class FieldInvalid(Refusal):
     code = "invalid_value"
 
 
+class ContentRefused(Refusal):
+    """A rule of whoever runs the gateway forbids what is said."""
+
+    code = "content_policy_violation"
+
+
 class KeyRefused(Refusal):
     """The request carries no key, or one that is not known."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "invalid_api_key"
+    outcome = Outcome.AUTH
+
+
+class KeysThrottled(Refusal):
+    """So many wrong keys came from the caller's address that another wrong one is not looked at for a while."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_wrong_keys"
     outcome = Outcome.AUTH
 
 
@@ -124,8 +147,8 @@ class ResponseUnknown(Refusal):
 class ModelAmbiguous(Refusal):
     """Several routes serve the model, the settings do not let the gateway pick one, and the caller did not."""
 
-    status = HTTPStatus.CONFLICT
-    code = "model_ambiguous"
+    status = HTTPStatus.NOT_FOUND
+    code = "model_not_found"
 
 
 class SessionBusy(Refusal):
@@ -140,6 +163,27 @@ class ContextTooLong(Refusal):
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "context_length_exceeded"
+
+
+class RequestSlow(Refusal):
+    """The caller took too long to send its request."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "request_timeout"
+
+
+class LimitReached(Refusal):
+    """The caller has used as much as it may use for now."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limit_exceeded"
+    outcome = Outcome.REFUSED_LIMIT
+
+
+class BudgetSpent(LimitReached):
+    """The caller's tokens for today are spent."""
+
+    code = "insufficient_quota"
 
 
 class MethodWrong(Refusal):
@@ -252,6 +296,36 @@ class ReplicaOverloaded(Failure):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "overloaded"
     outcome = Outcome.REFUSED_OVERLOAD
+
+
+class QueueFull(Failure):
+    """Every replica of the model is busy, and as many callers wait for one as may wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "queue_full"
+    outcome = Outcome.REFUSED_OVERLOAD
+
+
+class QueueTimeout(Failure):
+    """Every replica of the model was busy for longer than a caller may wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "queue_timeout"
+    outcome = Outcome.REFUSED_OVERLOAD
+
+
+class KeysUnchecked(Failure):
+    """The place that knows the keys cannot be asked; nobody is let in unchecked."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "auth_unavailable"
+
+
+class BudgetUnchecked(Failure):
+    """The place that knows what is left of the budgets cannot be asked; nothing is spent unchecked."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "budget_unavailable"
 
 
 class StoreFailed(Failure):

@@ -3,7 +3,8 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from vllm_gateway.errors import GatewayError
@@ -40,14 +41,27 @@ class Usage:
 class Watch(Protocol):
     """Looks at a streamed answer while it passes; one for each attempt."""
 
-    error: bytes | None
-    """The JSON of an in-band error event; it and all that follows it is held back."""
-    has_data: bool
-    """An event other than a comment has been let through."""
-    usage: Usage | None
+    @property
+    def error(self) -> bytes | None:
+        """The JSON of an in-band error event; it and all that follows it is held back."""
+        ...
+
+    @property
+    def has_data(self) -> bool:
+        """An event other than a comment has been let through."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the replica says of the whole answer."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Take what was read; return the whole events that may leave now."""
+        ...
+
+    def usage_so_far(self) -> Usage | None:
+        """Return what the replica said of the usage last, be the answer complete or not."""
         ...
 
     def is_complete(self) -> bool:
@@ -59,12 +73,43 @@ class Watch(Protocol):
         ...
 
 
+class Priority(StrEnum):
+    """How urgent a caller's requests are when there is not enough room for all."""
+
+    INTERACTIVE = "interactive"
+    """Somebody sits before it and waits."""
+    STANDARD = "standard"
+    BATCH = "batch"
+    """It may take as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What may be used; 0 sets no limit."""
+
+    requests_per_minute: int = 0
+    requests_per_second: int = 0
+    tokens_per_minute: int = 0
+    """Of prompts and answers together."""
+    tokens_per_day: int = 0
+    """The same; a day is one of UTC."""
+    concurrent: int = 0
+    """Requests at the same time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as far as the gateway must tell callers apart."""
 
     id: str
     """The same for everything that one caller sends; says nothing of its key."""
+    models: frozenset[str] = frozenset()
+    """The only models that it may ask for; empty: every model."""
+    allowance: Allowance | None = None
+    """What it may use, where that was settled for its key; None: what the settings say of every caller."""
+    priority: Priority = Priority.STANDARD
+    upstream_key: bytes = field(default=b"", repr=False)
+    """The key that a replica is to check itself; empty: the gateway's own key is sent."""
 
 
 ANONYMOUS = Caller("")
@@ -148,6 +193,12 @@ class Asked:
     """The gateway asks for a stream's usage, because the caller did not; the caller does not see it."""
     new_watch: Callable[[], Watch]
     """Makes the watch over one streamed answer to this request."""
+    choices: int = 1
+    """How many answers it asks for at once."""
+    can_tell_usage: bool = False
+    """Its stream can say with every event how many tokens it has come to."""
+    tells_usage: bool = False
+    """It is to say so; what the caller did not ask for is taken out again."""
     route: str | None = None
     """The only route whose replicas may answer."""
     is_any_model: bool = False
@@ -189,6 +240,10 @@ class Exchange:
     target: str = ""
     """What the path names: a session."""
     caller: Caller = ANONYMOUS
+    address: str = ""
+    """The caller's network address; empty where there is none, as on a Unix socket."""
+    told: Headers = field(default_factory=list)
+    """Headers of the reply that tell the caller what is left of its limits."""
     task: "asyncio.Task[Any] | None" = None
     """What runs it; cancelling this stops the exchange wherever it is. None once it is over."""
     body: bytes = b""
@@ -207,6 +262,8 @@ class Exchange:
     is_event_stream: bool = False
     """The reply was begun as a stream of events: only an event can still tell of a failure."""
     usage: Usage | None = None
+    watch: Watch | None = None
+    """Looks at the stream that is being answered; knows more than `usage` while it runs."""
     outcome: Outcome | None = None
     stopped_by: GatewayError | None = None
     """Why the gateway itself stopped the exchange."""

@@ -12,6 +12,8 @@ class Outcome(StrEnum):
     """Answered whole, after another replica had failed before the first byte."""
     CLIENT_GONE = "client_gone"
     """The caller left before the end."""
+    REFUSED_LIMIT = "refused_limit"
+    """The caller has used up what it may use."""
     REFUSED_OVERLOAD = "refused_overload"
     """There was no room, no healthy replica, or the gateway is stopping."""
     UPSTREAM_ERROR = "upstream_error"

@@ -20,6 +20,7 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
         ({"message": "Hi"}, False),
         ({"message": "Hi", "stream": True}, True),
         ({"messages": MESSAGES, "message": "not this"}, True),
+        ({"messages": None, "message": "Hi"}, False),
     ],
 )
 def test_a_conversation_streams_and_a_question_does_not(fields: dict[str, Any], *, streams: bool) -> None:

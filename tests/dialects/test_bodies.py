@@ -8,13 +8,14 @@ from pydantic import BaseModel, ValidationError
 from vllm_gateway.dialects.bodies import EmbeddingsBody, MessagesBody, OneMessageBody, SessionChatBody, TurnBody
 
 USER = {"role": "user", "content": "Hi"}
+CALL = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
 
 
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
         (MessagesBody, {"messages": [USER]}),
-        (MessagesBody, {"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}, USER]}),
+        (MessagesBody, {"messages": [{"role": "assistant", "tool_calls": [CALL]}, USER]}),
         (MessagesBody, {"messages": [{**USER, "content": [{"type": "text", "text": "x"}], "name": "n"}]}),
         (MessagesBody, {"messages": [USER], "temperature": 0, "top_p": 1, "max_tokens": 1, "stop": ["a"]}),
         (MessagesBody, {"messages": [USER], "temperature": None, "max_tokens": "5", "stop": "a", "seed": 1}),
@@ -51,6 +52,9 @@ def test_good_bodies_are_accepted(kind: type[BaseModel], fields: dict[str, Any])
         (MessagesBody, {"messages": [USER], "modelKey": "x" * 300}, ("modelKey",)),
         (MessagesBody, {"messages": [USER], "stream": "maybe"}, ("stream",)),
         (MessagesBody, {"messages": [USER], "extra": []}, ("extra",)),
+        (MessagesBody, {"messages": [USER], "extra": {"max_tokens": -5}}, ("extra", "max_tokens")),
+        (MessagesBody, {"messages": [USER], "extra": {"temperature": "warm"}}, ("extra", "temperature")),
+        (MessagesBody, {"messages": [USER], "max_completion_tokens": 0}, ("max_completion_tokens",)),
         (OneMessageBody, {"message": ""}, ("message",)),
         (TurnBody, {"message": "x"}, ("session_id",)),
         (TurnBody, {"session_id": "s"}, ("message",)),
@@ -65,3 +69,15 @@ def test_bad_bodies_are_refused_by_place(kind: type[BaseModel], fields: dict[str
     with pytest.raises(ValidationError) as refusal:
         kind.model_validate(fields)
     assert refusal.value.errors()[0]["loc"][: len(place)] == place
+
+
+@pytest.mark.parametrize(
+    "calls",
+    ["f", {}, 5, ["f"], [None], [{}], [{"function": "f"}], [{"function": {"name": "f"}}], [{"function": {"name": 5}}]],
+)
+def test_calls_of_tools_must_be_some(calls: object) -> None:
+    """They are kept, and read again by whoever asks for the conversation."""
+    message = {"role": "assistant", "content": "x", "tool_calls": calls}
+    with pytest.raises(ValidationError) as refusal:
+        SessionChatBody.model_validate({"messages": [message]})
+    assert refusal.value.errors()[0]["loc"][:3] == ("messages", 0, "tool_calls")

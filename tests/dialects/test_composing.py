@@ -31,6 +31,8 @@ def test_numbers_in_texts_become_numbers() -> None:
     """So that the gateway reckons with what the replica will do."""
     asked = composed(max_tokens="5", temperature="0.5", top_p=None)
     assert (asked.fields["max_tokens"], asked.fields["temperature"], asked.fields["top_p"]) == (5, 0.5, None)
+    asked = composed(max_tokens=9, extra={"max_tokens": "6", "top_k": "7"})
+    assert (asked.fields["max_tokens"], asked.fields["top_k"]) == (6, "7")
 
 
 def test_a_stream_is_asked_for_its_usage() -> None:
@@ -65,9 +67,11 @@ def test_a_turn_is_asked_for_without_its_messages() -> None:
     assert (asked.saying, asked.stream, asked.adds_usage) == (saying, True, True)
 
 
-@pytest.mark.parametrize("extra", [{}, {"n": 2}])
-def test_a_turn_has_one_answer(extra: dict[str, int]) -> None:
-    """Two could not both be remembered."""
-    fields = {"message": "Hi", "n": 2} if not extra else {"message": "Hi", "extra": extra}
+@pytest.mark.parametrize(
+    "more", [{"n": 2}, {"extra": {"n": 2}}, {"n": [1]}, {"n": {"a": 1}}, {"n": "1"}, {"n": 0}, {"extra": {"n": []}}]
+)
+def test_a_turn_has_one_answer(more: dict[str, object]) -> None:
+    """Two could not both be remembered; what is no number is no 1."""
+    fields = {"message": "Hi", **more}
     with pytest.raises(BodyInvalid, match="one answer per turn"):
         said(fields, SessionChatBody.model_validate(fields), Saying([USER], lambda *_: b""), stream=False)

@@ -1,6 +1,5 @@
 """Kept responses: wishes, the input that goes on from earlier answers, and what is told in an answer."""
 
-import re
 from typing import Any
 
 import pytest
@@ -9,7 +8,16 @@ from hypothesis import strategies as st
 
 from vllm_gateway import codec
 from vllm_gateway.dialects import kept_responses
-from vllm_gateway.dialects.kept_responses import continued, ending, final, listed, outgoing, read_wish, with_previous
+from vllm_gateway.dialects.kept_responses import (
+    continued,
+    ending,
+    final,
+    listed,
+    outgoing,
+    page,
+    read_wish,
+    with_previous,
+)
 from vllm_gateway.errors import FieldInvalid
 
 HELLO = {"role": "user", "content": "Hello"}
@@ -140,20 +148,13 @@ def test_answers_become_input(output: list[Any] | None, items: list[dict[str, An
 
 def test_only_what_has_to_changes() -> None:
     """A body that keeps nothing and goes on from nothing is left alone; the replica is never told to keep."""
-    assert outgoing({"store": False, "input": "x", "request_id": "mine"}, None) == {}
+    assert outgoing({"store": False, "input": "x"}, None) == {}
     assert outgoing({"input": "x"}, None) == {"store": False}
     assert outgoing({"store": True, "previous_response_id": None}, None) == {"store": False}
     assert outgoing({"store": False, "previous_response_id": "resp_1", "input": "x"}, [HELLO]) == {
         "previous_response_id": None,
         "input": [HELLO],
     }
-
-
-def test_a_kept_response_gets_an_id_of_its_own() -> None:
-    """Nobody can choose the id of another's response by naming his request so."""
-    ids = {outgoing({"request_id": "resp_1"}, None)["request_id"] for _ in range(3)}
-    assert len(ids) == 3
-    assert all(re.fullmatch("resp_[0-9a-f]{32}", each) for each in ids)
 
 
 @given(before=JSON, after=JSON, within=st.text())
@@ -226,3 +227,33 @@ def test_items_are_listed_in_parts() -> None:
     assert shown[1]["content"] == [{"type": "output_text", "text": "Hi", "annotations": []}]
     parts = kept_responses.read_wish({"input": "Hello"}).items
     assert listed(parts, "resp_1") == [{"id": "item_1_0", **parts[0]}]
+
+
+def test_no_two_items_are_listed_with_one_id() -> None:
+    """Whatever their senders called them: a page begins behind an id."""
+    items = [{**CALL, "id": name} for name in ("x", "x", "", None, 5, "y")]
+    assert [item["id"] for item in listed(items, "resp_1")] == ["x", *(f"item_1_{at}" for at in (1, 2, 3, 4)), "y"]
+    assert [item["id"] for item in listed([{**CALL, "id": "item_1_1"}, HELLO], "resp_1")] == ["item_1_1", "item_1_1_"]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@given(size=st.integers(0, 12), limit=st.integers(1, 5))
+def test_pages_behind_one_another_are_the_whole_list(size: int, limit: int, *, descending: bool) -> None:
+    """Each item once, in its order, and the last page says that it is."""
+    items: list[dict[str, Any]] = [{"id": str(at)} for at in range(size)]
+    found: list[dict[str, Any]] = []
+    for _ in range(size + 1):
+        after = found[-1]["id"] if found else None
+        some, has_more = page(items, limit=limit, after=after, descending=descending)
+        found += some
+        if not has_more:
+            break
+        assert len(some) == limit
+    assert found == (items[::-1] if descending else items)
+
+
+def test_a_page_behind_nothing_is_refused() -> None:
+    """It could only be a guess."""
+    with pytest.raises(FieldInvalid) as refusal:
+        page([{"id": "a"}], limit=1, after="b", descending=True)
+    assert refusal.value.param == "after"

@@ -10,6 +10,7 @@ from vllm_gateway.errors import (
     BodyMalformed,
     FieldInvalid,
     GatewayError,
+    ModelAmbiguous,
     ModelUnknown,
     ReplicaSilent,
     SessionUnknown,
@@ -27,6 +28,7 @@ class Body(BaseModel):
     ("error", "status"),
     [
         (ModelUnknown("x"), 409),
+        (ModelAmbiguous("x"), 409),
         (BodyMalformed("x"), 422),
         (FieldInvalid("x"), 422),
         (missing("x"), 422),
@@ -108,3 +110,13 @@ def test_no_more_than_some_faults_are_told() -> None:
     """A thousand wrong messages make no megabyte of an answer."""
     fault = {"type": "t", "loc": ["body", "x"], "msg": "m", "input": None}
     assert len(invalid_fields([fault] * 1000).detail) == 20
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(5, 5), (-(2**53), -(2**53)), (2**64, None), (10**30, None), (True, True), (0.5, 0.5)]
+)
+def test_a_number_is_shown_again_while_json_can_hold_it(sent: object, shown: object) -> None:
+    """One beyond 64 bits cannot be written at all."""
+    fault = {"type": "string_type", "loc": ["body", "key"], "msg": "No", "input": sent}
+    body = codec.loads(Plain().fault(invalid_fields([fault]), "r"))
+    assert body["detail"][0]["input"] == shown

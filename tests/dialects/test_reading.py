@@ -62,10 +62,11 @@ def test_a_body_that_is_no_json_object_is_malformed(body: bytes, sentence: str) 
         ({"model": "m", "stream": "true"}, "stream"),
         ({"model": "m", "stream": 1}, "stream"),
         ({"model": "m", "stream": []}, "stream"),
+        ({"model": "m", "modelKey": 5}, "modelKey"),
     ],
 )
 def test_a_field_that_the_gateway_needs_must_be_of_its_kind(fields: dict[str, Any], param: str) -> None:
-    """Routing and relaying rest on these two; the refusal names the one that is wrong."""
+    """Routing and relaying rest on these; the refusal names the one that is wrong."""
     with pytest.raises(FieldInvalid) as refusal:
         asked(**fields)
     assert refusal.value.status == 400
@@ -191,3 +192,9 @@ def test_a_route_without_streams_is_not_watched_for_an_end() -> None:
 def test_choices_are_counted(fields: dict[str, Any], of_chat: int, of_prompts: int) -> None:
     """`n`, in a completion for each prompt; a list of token ids is one prompt."""
     assert (choices_asked_for(fields), choices_of_prompts(fields)) == (of_chat, of_prompts)
+
+
+@pytest.mark.parametrize(("fields", "route"), [({}, None), ({"modelKey": None}, None), ({"modelKey": "tiny"}, "tiny")])
+def test_a_route_may_be_named(fields: dict[str, Any], route: str | None) -> None:
+    """On vLLM's own routes too."""
+    assert asked(**fields).route == route

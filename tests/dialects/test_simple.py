@@ -57,3 +57,13 @@ def test_texts_are_embedded() -> None:
     assert codec.loads(read_embed({"input": "x"}).body) == {"input": "x"}
     with pytest.raises(BodyInvalid):
         read_embed({"input": None})
+
+
+@pytest.mark.parametrize(
+    "fields", [{"session_id": None, "messages": MESSAGES}, {"session_id": None, "messages": None, "message": "Hi"}]
+)
+def test_a_field_that_is_null_is_missing(fields: dict[str, object]) -> None:
+    """It does not decide which body this is, and no replica sees it."""
+    asked = read_chat(fields)
+    assert asked.saying is None
+    assert asked.fields == {"messages": MESSAGES, "stream": False}

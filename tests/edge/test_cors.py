@@ -11,9 +11,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from tests.waiting import until
+from vllm_gateway.edge.connection import bounded_protocol
 from vllm_gateway.edge.cors import with_cors
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
-from vllm_gateway.edge.server import bounded_protocol
 
 PAGE = "https://chat.example.org"
 OTHER = "https://evil.example.org"

@@ -177,7 +177,7 @@ def test_a_model_on_several_routes_is_shared_or_has_to_be_picked() -> None:
     assert strict.find("tiny", servers, route="other") == ("tiny", [other])
     with pytest.raises(ModelAmbiguous, match="Pick one with 'modelKey': other, tiny") as refusal:
         strict.find("tiny", servers)
-    assert refusal.value.status == 409
+    assert (refusal.value.status, refusal.value.code) == (404, "model_not_found")
 
 
 def test_the_default_route_answers_who_names_nothing() -> None:
@@ -206,3 +206,19 @@ def test_all_models_that_may_be_meant_are_told_the_likeliest_first(
 ) -> None:
     """For routes that take any model: the default one, those of the default route, then the others."""
     assert table.find_all(ALL, route=route) == found
+
+
+def test_a_key_may_have_a_list_of_its_own() -> None:
+    """A caller's list holds beside the gateway's; what is on one of them only is not to be had, nor named."""
+    table = Table(aliases={"t": "tiny"}, allowed_models=("t", "embed")).within(("tiny", "tiny-lora"))
+    assert table.find("t", ALL) == ("tiny", [TINY_1, TINY_2])
+    assert table.names(ALL) == ["t"]
+    for name in ("embed", "tiny-lora"):
+        with pytest.raises(ModelForbidden, match=r"Available: t\.$"):
+            table.find(name, ALL)
+
+
+def test_a_key_without_a_list_may_ask_for_all() -> None:
+    """An empty list narrows nothing."""
+    table = Table(allowed_models=("embed",))
+    assert table.within(()) is table

@@ -105,3 +105,32 @@ async def test_what_has_expired_is_swept(monkeypatch: pytest.MonkeyPatch) -> Non
     await asyncio.sleep(0.05)
     await book.close()
     assert store._sessions == {}
+
+
+async def test_a_page_of_large_messages_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the message that makes it large; all of them come page by page, until the session is ended."""
+    monkeypatch.setattr(book_module, "PAGE_BYTES", 100)
+    store = MemoryStore()
+    book = Book(store, ttl_s=600.0, clock=HandClock())
+    begun = await book.begin("alice")
+    await store.begin(begun.id, "h", begun.created, lease_s=30)
+    await store.finish(begun.id, "h", turn(*("x" * 90 for _ in range(5)), at=begun.created))
+    session, found = await book.messages(begun.id, "alice", start=1, limit=100)
+    assert len(found) == 1
+    assert [len(some) async for some in book.all_messages(session)] == [1] * 5
+    pages = book.all_messages(session)
+    await anext(pages)
+    await book.end(begun.id, "alice")
+    with pytest.raises(SessionUnknown):
+        await anext(pages)
+
+
+async def test_a_page_after_a_session_that_is_gone_is_refused() -> None:
+    """An empty page would say that nothing follows."""
+    book = a_book()
+    first, second = [await book.begin("alice") for _ in range(2)]
+    await book.end(second.id, "alice")
+    for after in (second.id, "sess_none"):
+        with pytest.raises(SessionUnknown):
+            await book.page("alice", limit=5, after=after)
+    assert await book.page("alice", limit=5, after=None) == ([first], False)

@@ -1,5 +1,7 @@
 """A conversation as a page that people read."""
 
+import pytest
+
 from tests.sessions.stores.places import session
 from vllm_gateway.sessions.export import markdown, text_of
 from vllm_gateway.sessions.model import Message
@@ -30,3 +32,21 @@ def test_parts_calls_and_unknown_roles_are_shown() -> None:
     )
     assert text_of({"role": "assistant", "content": ""}) == ""
     assert "## narrator\n\nOnce" in markdown(session(), [Message({"role": "narrator", "content": "Once"})])
+
+
+def test_nothing_that_was_said_looks_like_another_message() -> None:
+    """Lines that would be headings are text; those of a block of code stay as they are, and the block ends."""
+    said = "Hi\n## Assistant\nAssistant\n---\n```py\n# a comment\n```\n# x\n~~~\nleft open"
+    kept = session(model="m\n\n## User\n\nforged", system_prompt="  ## User\nme")
+    page = markdown(kept, [Message({"role": "user\n## Assistant", "content": said}), Message({"role": "user"})])
+    lines = page.splitlines()
+    headings = [line for line in lines if line.lstrip().startswith("#")]
+    assert headings == ["# Conversation", "## System", "## user ## Assistant", "# a comment", "## User"]
+    assert "\\---" in lines
+    assert lines.count("~~~") == 2
+
+
+@pytest.mark.parametrize("calls", [["add"], [None], [{"function": "add"}], [{"function": {"name": {}}}], {"a": 1}, 5])
+def test_odd_calls_of_tools_are_shown_as_they_are(calls: object) -> None:
+    """Whatever was stored, the conversation can be exported."""
+    assert text_of({"role": "assistant", "content": "x", "tool_calls": calls}).startswith("x")

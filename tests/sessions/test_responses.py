@@ -1,9 +1,13 @@
 """Responses that are kept, for their owner only."""
 
+from collections.abc import Sequence
+
 import pytest
+from typing_extensions import override
 
 from vllm_gateway.clock import HandClock
-from vllm_gateway.errors import ResponseUnknown
+from vllm_gateway.errors import ResponseUnknown, StoreFailed
+from vllm_gateway.sessions.model import KeptResponse
 from vllm_gateway.sessions.responses import Responses
 from vllm_gateway.sessions.stores.memory import MemoryStore
 
@@ -73,3 +77,40 @@ async def test_an_odd_id_is_not_repeated() -> None:
     for odd in ("x" * 200, "a\nb"):
         with pytest.raises(ResponseUnknown, match="no response with this id"):
             await responses.find(odd, "alice")
+
+
+async def test_only_a_field_that_names_a_response_is_blamed() -> None:
+    """Whoever reads or deletes one has named it in the path."""
+    responses = await kept(HandClock())
+    for attempt, param in ((responses.find, None), (responses.forget, None), (responses.chain, "previous_response_id")):
+        with pytest.raises(ResponseUnknown) as refusal:
+            await attempt("x", "alice")
+        assert refusal.value.param == param
+
+
+class Away(MemoryStore):
+    """A store that may be away, and counts how often it is asked."""
+
+    away = False
+    asked = 0
+
+    @property
+    @override
+    def is_away(self) -> bool:
+        return self.away
+
+    @override
+    async def kept(self, ids: Sequence[str], now: float) -> list[KeptResponse]:
+        self.asked += 1
+        raise StoreFailed("away")
+
+
+async def test_only_a_store_that_is_away_is_asked_whether_it_is_back() -> None:
+    """So that nothing is generated that cannot be kept, and nothing is lost while all is well."""
+    store = Away()
+    responses = Responses(store, ttl_s=60, clock=HandClock())
+    await responses.check()
+    assert store.asked == 0
+    store.away = True
+    with pytest.raises(StoreFailed):
+        await responses.check()

@@ -137,10 +137,25 @@ def test_the_templates_arguments_come_from_the_body() -> None:
         ({}, {"role": "developer", "content": "a"}, False),
         ({}, {"role": "assistant", "content": "a", "reasoning_content": "b"}, False),
         ({"tools": [5]}, {"role": "user", "content": "a"}, False),
+        ({"tools": 5}, {"role": "user", "content": "a"}, False),
+        ({"tools": 0}, {"role": "user", "content": "a"}, False),
+        ({"tools": {"type": "function"}}, {"role": "user", "content": "a"}, False),
+        ({"chat_template_kwargs": "abc"}, {"role": "user", "content": "a"}, False),
+        ({"chat_template_kwargs": [1]}, {"role": "user", "content": "a"}, False),
+        ({"chat_template_kwargs": {"a": 1}}, {"role": "user", "content": "a"}, True),
+        ({}, {"role": "user", "content": [{"type": ["text"], "text": "x"}]}, False),
+        ({}, {"role": ["user"], "content": "a"}, False),
+        ({}, {"role": "assistant", "content": "a", "tool_calls": ["a"]}, False),
+        ({}, {"role": "assistant", "content": "a", "tool_calls": 5}, False),
+        ({}, {"role": "assistant", "content": "a", "tool_calls": [{"function": "s"}]}, False),
+        ({}, {"role": "assistant", "content": "a", "tool_calls": [{"function": {"name": "f"}}]}, True),
         ({"chat_template": "x"}, {"role": "user", "content": "a"}, False),
         ({"continue_final_message": True}, {"role": "assistant", "content": "a"}, False),
     ],
 )
 def test_what_only_the_replica_can_count_is_recognised(more: Fields, message: Fields, *, is_text: bool) -> None:
-    """Images, roles that vLLM rewrites, and templates of the caller's own."""
-    assert is_plain({"messages": [message], **more}) is is_text
+    """Images, roles that vLLM rewrites, templates of the caller's own, and what is not of its kind."""
+    body = {"messages": [message], **more}
+    assert is_plain(body) is is_text
+    if is_text:
+        assert variables(body, takes_parts=True)["messages"]

@@ -156,6 +156,16 @@ async def test_tool_calls_and_their_results_go_with_their_question() -> None:
     assert starts == {0, 6, 8}
 
 
+async def test_results_of_tools_are_never_sent_without_the_call() -> None:
+    """Earlier turns go; when the one that asked for the results does not fit with them, the turn is refused."""
+    roles = ["user", "assistant", "user", "assistant"]
+    window = [Message(said(role, 10), 10) for role in roles]
+    result = await fitted(Additive(), window, limit=38, new=[said("tool", 5)])
+    assert result.first_kept == 2
+    with pytest.raises(ContextTooLong):
+        await fitted(Additive(), window, limit=37, new=[said("tool", 5)])
+
+
 async def test_a_turn_that_does_not_fit_alone_is_refused_with_both_numbers() -> None:
     """System prompt, question and answer count; the conversation before them does not."""
     tokenizer = Additive()

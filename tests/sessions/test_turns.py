@@ -12,7 +12,7 @@ from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import SessionBusy, SessionUnknown, StoreFailed
 from vllm_gateway.sessions import turns as turns_module
 from vllm_gateway.sessions.model import Begun, Session, Turn
-from vllm_gateway.sessions.store import SessionTaken
+from vllm_gateway.sessions.store import Permit, SessionTaken
 from vllm_gateway.sessions.stores.memory import MemoryStore
 from vllm_gateway.sessions.turns import Turns
 
@@ -208,7 +208,7 @@ class Broken(MemoryStore):
     """A store that is away when a turn is to be kept."""
 
     @override
-    async def finish(self, session_id: str, holder: str, turn: Turn) -> Session | None:
+    async def finish(self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None) -> Session | None:
         raise StoreFailed("away")
 
 

@@ -23,7 +23,9 @@ def loaded(tmp_path: Path) -> Load:
         config: Path | None = None,
     ) -> Loaded:
         if file is not None:
-            (tmp_path / "gateway.yaml").write_text(file)
+            path = tmp_path / "gateway.yaml"
+            path.write_text(file)
+            path.chmod(0o600)  # as one that holds secrets must be
         if dotenv is not None:
             (tmp_path / ".env").write_text(dotenv)
         return load(config=config, flags=flags, environment=environment or {}, directory=tmp_path)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from vllm_gateway.settings.client_key import read_client_key
+from vllm_gateway.settings.client_key import read_admin_key, read_client_key
 
 SENDABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=512)
 
@@ -26,3 +26,18 @@ def test_other_keys_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must have 8 to 512 printable ASCII characters") as caught:
         read_client_key(SecretStr(text))
     assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "is_taken"), [("x" * 15, False), ("x" * 16, True), ("has a space in it", False)])
+def test_an_admin_key_is_longer(text: str, is_taken: bool) -> None:
+    """What opens everything must be harder to guess; in all else it is a key like others."""
+    if is_taken:
+        assert read_admin_key(SecretStr(text)) == SecretStr(text)
+        return
+    with pytest.raises(ValueError, match="must have"):
+        read_admin_key(SecretStr(text))
+
+
+def test_no_admin_key_is_fine() -> None:
+    """There need not be one."""
+    assert read_admin_key(None) is None

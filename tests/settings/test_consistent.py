@@ -64,10 +64,32 @@ def test_other_addresses_may_share_the_port_or_the_host(host: str, url: str) -> 
     assert _found(host=host, upstreams=[{"url": url}]) == {}
 
 
-def test_asking_for_keys_needs_a_key() -> None:
-    """With the mode `keys` and without a key nobody could come in."""
-    assert "auth.client_keys" in _found(auth={"mode": "keys"})["auth.mode"]
+def test_keys_may_be_made_later() -> None:
+    """The mode `keys` needs no key in the settings: they are made while the gateway runs."""
+    assert _found(auth={"mode": "keys"}) == {}
     assert _found(auth={"mode": "keys", "client_keys": [_KEY, _OTHER_KEY]}) == {}
+
+
+def test_counting_in_redis_needs_its_address() -> None:
+    """Limits that are counted in Redis need to know where it is."""
+    assert "state.redis_url" in _found(limits={"backend": "redis"})["limits.backend"]
+    assert _found(limits={"backend": "redis"}, state={"redis_url": "redis://h"}) == {}
+
+
+def test_what_is_given_unasked_may_be_asked_for() -> None:
+    """A default above the cap would be given to those who name no number, and refused to those who do."""
+    assert (
+        "max_tokens_cap" in _found(limits={"max_tokens_cap": 8, "default_max_tokens": 9})["limits.default_max_tokens"]
+    )
+    assert _found(limits={"max_tokens_cap": 8, "default_max_tokens": 8}) == {}
+
+
+def test_two_listeners_need_two_ports() -> None:
+    """The admin listener cannot be where the gateway is; without a key there is none."""
+    key = {"admin_key": "0123456789abcdef"}
+    assert "choose another" in _found(auth=key, port=9000, admin={"port": 9000})["admin.port"]
+    assert _found(port=9000, admin={"port": 9000}) == {}
+    assert _found(auth=key) == {}
 
 
 def test_keys_that_nobody_asks_for_are_a_mistake() -> None:

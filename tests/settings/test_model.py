@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from vllm_gateway.settings import Settings, Upstream
-from vllm_gateway.settings.model import Auth, Limits, Session
+from vllm_gateway.settings.admission import Auth, Limits
+from vllm_gateway.settings.model import Session
 from vllm_gateway.settings.places import fields
 
 
@@ -17,6 +18,8 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.limits.max_body_bytes == 10 * 1024 * 1024
     assert settings.timeouts.model_dump() == {
         "connect_s": 5,
+        "request_head_s": 10,
+        "request_body_s": 30,
         "first_token_s": 60,
         "write_s": 0,
         "idle_s": 30,

@@ -62,7 +62,13 @@ def test_containers_are_told_apart() -> None:
 def test_secrets_are_known_by_their_place() -> None:
     """Keys and addresses that may hold passwords are secrets; a port is not."""
     secrets = {written(place) for place, _ in fields() if shape_at(place) is SecretStr}
-    assert secrets == {"upstreams[0].api_key", "auth.admin_key", "state.redis_url", "state.database_url"}
+    assert secrets == {
+        "upstreams[0].api_key",
+        "auth.admin_key",
+        "state.redis_url",
+        "state.database_url",
+        "tenant_secret",
+    }
 
 
 def test_fields_lists_every_value_once() -> None:

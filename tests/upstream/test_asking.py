@@ -24,20 +24,32 @@ async def echo(visit: Visit) -> None:
         await visit.say_json(await visit.request(), "418 I'm a Teapot")
 
 
-async def test_status_and_body_come_back_whatever_they_are() -> None:
+async def test_status_headers_and_body_come_back_whatever_they_are() -> None:
     """A body is announced as JSON with its length; a question without one has neither."""
     async with scripted(echo) as server:
         replica = replica_at(server)
-        status, told = await ask(replica, b"POST", "/tokenize", b'{"a": 1}')
+        status, headers, told = await ask(replica, b"POST", "/tokenize", b'{"a": 1}')
         head = told.lower()
         assert status == 418
+        assert (b"content-type", b"application/json") in headers
         assert told.startswith(b"POST /tokenize HTTP/1.1\r\n")
         assert b"\r\ncontent-type: application/json\r\n" in head
         assert told.endswith(b'Content-Length: 8\r\n\r\n{"a": 1}')
-        _, told = await ask(replica, b"GET", "/health")
+        told = (await ask(replica, b"GET", "/health")).body
         assert told.startswith(b"GET /health HTTP/1.1\r\n")
         assert b"content-" not in told.lower()
         assert len(server.visits) == 1
+
+
+async def test_a_question_may_carry_a_callers_key() -> None:
+    """In place of the gateway's own."""
+    async with scripted(echo) as server:
+        upstream = Upstream.model_validate({"url": server.url, "api_key": "sk-own"})
+        replica = Pool([upstream], clock=SystemClock(), connect_s=1).replicas[0]
+        told = (await ask(replica, b"GET", "/v1/models", callers_key=b"sk-theirs")).body
+        assert b"sk-theirs" in told
+        assert b"sk-own" not in told
+        assert b"Authorization: Bearer sk-own" in (await ask(replica, b"GET", "/v1/models")).body
 
 
 async def test_a_connection_that_went_stale_costs_one_more_try() -> None:

@@ -1,6 +1,6 @@
 """What replicas say of the size of a prompt."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -141,6 +141,38 @@ async def test_the_same_prompt_is_counted_once() -> None:
         assert await counting.count(others.replicas, CHAT) == Counted(9, None)
 
 
+async def test_a_replica_that_was_away_is_asked_again() -> None:
+    """It may have come back with another tokenizer; so may one that names other weights, or was seen to be wrong."""
+    heard = []
+
+    async def play(visit: Visit) -> None:
+        while True:
+            heard.append(await visit.request())
+            await visit.say_json(TOLD)
+
+    async with fleet(play) as running:
+        counting, (replica,) = Counting(), running.replicas
+
+        def row(root: str) -> None:
+            replica.models = {"m": {"id": "m", "root": root}}
+
+        def away() -> None:
+            replica.see(Sign.UNREACHABLE)
+            replica.see(Sign.PROBE_ANSWERED)
+
+        def forget() -> None:
+            counting.forget(running.replicas, CHAT)
+
+        asked = []
+        changes: list[Callable[[], None]] = [lambda: None, away, lambda: row("a"), lambda: row("b"), forget]
+        for change in changes:
+            change()
+            for _ in range(2):
+                await counting.count(running.replicas, CHAT)
+            asked.append(len(heard))
+        assert asked == [1, 2, 3, 4, 5]
+
+
 async def test_few_counts_are_remembered_and_the_oldest_is_forgotten() -> None:
     """What was asked for lately stays."""
     heard = []
@@ -235,3 +267,18 @@ async def test_without_a_healthy_replica_nobody_is_asked() -> None:
         with pytest.raises(ReplicasUnusable):
             await Counting().count(running.replicas, CHAT)
         assert running.asked() == [0]
+
+
+@pytest.mark.parametrize(("status", "waits"), [(b"429 Too Many Requests", 429), (b"503 Service Unavailable", 503)])
+async def test_a_replica_that_names_a_wait_is_believed(status: bytes, waits: int) -> None:
+    """Whoever may not count now may count later; the caller learns when."""
+
+    async def busy(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(b"HTTP/1.1 %s\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}" % status)
+        await visit.until_closed()
+
+    async with fleet(busy) as running:
+        with pytest.raises(GatewayError) as refusal:
+            await Counting().count(running.replicas, CHAT)
+    assert (refusal.value.status, refusal.value.retry_after_s) == (waits, 7)

@@ -1,12 +1,14 @@
 """The replicas and the connections that are kept to them."""
 
+import pytest
+
 from tests.scripted import Visit, scripted
 from vllm_gateway.clock import HandClock
 from vllm_gateway.routing.policies import least_busy
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.connection import Connection
 from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.pool import IDLE_S, MAX_IDLE, Pool, Replica
+from vllm_gateway.upstream.pool import IDLE_S, MAX_IDLE, Pool, Replica, is_sendable
 
 
 async def quiet(visit: Visit) -> None:
@@ -101,6 +103,24 @@ def test_a_request_has_one_head_and_the_replicas_own_key() -> None:
     assert body == b"{}"
 
 
+def test_a_callers_key_takes_the_place_of_the_gateways() -> None:
+    """A request never carries both; the next one without a caller's key carries the gateway's again."""
+    replica = a_replica(1, api_key="sk-replica")
+    request = replica.request(b"POST", "/v1/chat/completions", body=b"{}", callers_key=b"sk-theirs")
+    assert request.count(b"Authorization: ") == 1
+    assert b"\r\nAuthorization: Bearer sk-theirs\r\n" in request
+    assert b"sk-replica" in replica.request(b"GET", "/health")
+    assert b"Authorization: Bearer sk-theirs\r\n" in a_replica(1).request(b"GET", "/", callers_key=b"sk-theirs")
+
+
+@pytest.mark.parametrize("key", [b"a b", b"a\r\nX: 1", b"a\n", b"\xe4", b"\x00", b"\t", b"k" * 4097])
+def test_a_key_that_no_header_can_hold_is_never_sent(key: bytes) -> None:
+    """It could end the line, and begin another one."""
+    assert not is_sendable(key)
+    with pytest.raises(ValueError, match="visible ASCII"):
+        a_replica(1).request(b"GET", "/", callers_key=key)
+
+
 def test_a_replica_that_goes_out_forgets_what_it_lacked() -> None:
     """It may come back as another program."""
     replica = a_replica(1)
@@ -158,3 +178,19 @@ async def test_closing_the_pool_closes_what_is_free() -> None:
         pool.replicas[0].give_back(connection)
         pool.close()
         assert not connection.is_open
+
+
+def test_a_replica_is_full_at_its_limit_or_by_its_own_word() -> None:
+    """What its waiting line said holds until the next look, and never shuts it altogether."""
+    replica = Replica("a", Upstream(url="http://h", max_concurrent=8), clock=HandClock(), connect_s=1)
+    replica.see(Sign.PROBE_ANSWERED)
+    replica.outstanding = 7
+    assert replica.has_room
+    replica.learn_room(3, most_waiting=1)
+    assert (replica.learned_outstanding, replica.has_room) == (5, False)
+    replica.learn_room(50, most_waiting=1)
+    assert replica.learned_outstanding == 1
+    replica.learn_room(0, most_waiting=1)
+    assert replica.has_room
+    replica.outstanding = 8
+    assert not replica.has_room

@@ -9,6 +9,7 @@ from tests.recorded import Recording, recording, recordings
 from vllm_gateway import codec
 from vllm_gateway.errors import (
     GatewayError,
+    KeyRefused,
     ModelUnknown,
     ReplicaFailed,
     ReplicaOverloaded,
@@ -18,7 +19,7 @@ from vllm_gateway.errors import (
 )
 from vllm_gateway.exchange import Headers
 from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.verdicts import Verdict, judge, judge_event
+from vllm_gateway.upstream.verdicts import Verdict, callers_key_refused, judge, judge_event, judge_own
 
 CHAT = OPERATIONS["/v1/chat/completions"]
 REFUSED = b'{"error":{"message":"No.","type":"BadRequestError","param":"n","code":400}}'
@@ -60,6 +61,13 @@ def test_a_status_has_its_verdict(
     assert type(verdict.error) is error
     assert (verdict.is_retryable, verdict.sign, verdict.passes) == (is_retryable, sign, passes)
     assert verdict.lacks_route is (error is RouteUnsupported)
+
+
+def test_a_callers_own_key_that_is_refused_is_the_callers_fault() -> None:
+    """Nobody else is asked, and nothing is held against the replica."""
+    verdict = callers_key_refused()
+    assert type(verdict.error) is KeyRefused
+    assert (verdict.is_retryable, verdict.sign, verdict.passes) == (False, None, False)
 
 
 REFUSALS = [each for each in recordings() if each.status != 200 and each.path in OPERATIONS]
@@ -182,3 +190,9 @@ def test_every_answer_gets_a_verdict(status: int, body: bytes) -> None:
     assert 400 <= verdict.error.status < 600
     assert verdict.error.message
     assert judge_event(body).error.message
+
+
+def test_an_answer_to_a_question_of_our_own_is_judged_alike() -> None:
+    """Its headers tell when to ask again."""
+    verdict = judge_own(429, [(b"retry-after", b"3")], REFUSED, "/tokenize")
+    assert (type(verdict.error), verdict.error.retry_after_s) == (ReplicaRefused, 3)

@@ -141,14 +141,6 @@ async def test_unknown_paths_end_here(path: str, method: str) -> None:
     assert b'"code":"not_found"' in answer
 
 
-async def test_the_host_header_decides_nothing() -> None:
-    """A path smuggled into the Host header changes no route."""
-    request = b"POST /nothing HTTP/1.1\r\nhost: x/v1/models?\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    async with untouched_replica() as (_, door):
-        answer = await raw(door.port, request)
-    assert answer.startswith(b"HTTP/1.1 404")
-
-
 @pytest.mark.parametrize("pieces", [1, 30])
 async def test_a_huge_head_is_refused(pieces: int) -> None:
     """A head over the limit gets 431 and the connection ends, whether it comes at once or bit by bit."""

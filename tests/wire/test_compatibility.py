@@ -360,3 +360,37 @@ async def test_every_reply_names_its_request() -> None:
         ):
             reply = await door.http.post(path, json=body, headers={"x-request-id": "trace-0123456789"})
             assert reply.headers.get_list("x-request-id") == ["trace-0123456789"]
+
+
+async def test_a_model_on_several_routes_is_picked_by_the_routes_name_everywhere() -> None:
+    """On vLLM's own routes too, where the name is not passed on and a missing one is 404 instead of 409."""
+    said: dict[str, Any] = {"model": "sim-small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
+    async with fleet(fast(), fast(), routes=("one", "two"), ambiguous_model="reject") as (sims, door):
+        for path, status in (("/v1/chat/completions", 404), ("/v1/messages", 404), ("/api/chat", 409)):
+            body = {**said, "stream": False}
+            refused = await door.http.post(path, json=body)
+            assert refused.status_code == status, path
+            assert "one, two" in refused.text
+            assert (await door.http.post(path, json={**body, "modelKey": "two"})).status_code == 200, path
+            unknown = await door.http.post(path, json={**body, "modelKey": "three"})
+            assert unknown.status_code == status, path
+        targets = [[seen.target for seen in sim.log.requests if seen.body] for sim in sims]
+        assert targets == [[], ["/v1/chat/completions", "/v1/messages", "/v1/chat/completions"]]
+        assert not any(b"modelKey" in seen.body for seen in sims[1].log.requests)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"session_id": "s", "message": "Hi", "n": [1]},
+        {"session_id": "s", "message": "Hi", "n": {"a": 1}},
+        {"session_id": "s", "message": "Hi", "extra": {"max_tokens": -5}},
+        {"messages": [{"role": "assistant", "content": "x", "tool_calls": ["a"]}]},
+    ],
+)
+async def test_a_field_that_is_not_of_its_kind_is_a_wrong_field(body: dict[str, Any]) -> None:
+    """422, with the list of what is wrong."""
+    async with fleet() as (_, door):
+        reply = await door.http.post("/chat", json=body)
+    assert reply.status_code == 422
+    assert reply.json()["detail"][0]["loc"][0] == "body"

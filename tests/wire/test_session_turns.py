@@ -279,3 +279,11 @@ async def test_a_long_conversation_never_gets_too_long() -> None:
     assert (session["turns"], session["messages"], len(places)) == (500, 1000, 1000)
     assert session["usage"]["prompt_tokens"] == prompts[-1]
     assert session["messages_in_context"] == len(last) == sum(place["in_context"] for place in places)
+
+
+async def test_a_count_that_the_answer_confirms_is_used_again() -> None:
+    """The replica is asked once for the same prompt as long as its answers say the same number."""
+    async with fleet() as ([sim], door):
+        for _ in range(2):
+            json_of(await say(door, await new(door), "Hello"))
+        assert len(asked(sim, "/tokenize")) == 1

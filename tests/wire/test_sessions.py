@@ -132,6 +132,27 @@ async def test_sessions_are_listed_page_by_page() -> None:
     assert whole["has_more"] is False
 
 
+async def test_lists_carry_no_system_prompts_and_know_no_sessions_that_are_gone() -> None:
+    """A hundred of them may be as large as a hundred books; `after` a deleted session is 404, not the end."""
+    async with fleet() as (_, door):
+        ids = [await new(door, system_prompt="Be brief.") for _ in range(2)]
+        rows = json_of(await door.http.get(SESSIONS))["data"]
+        await door.http.delete(f"{SESSIONS}/{ids[1]}")
+        refused(await door.http.get(f"{SESSIONS}?after={ids[1]}"), 404, code="session_not_found")
+        assert (await state(door, ids[0]))["system_prompt"] == "Be brief."
+    assert all(sorted(row) == [name for name in FIELDS if name != "system_prompt"] for row in rows)
+
+
+async def test_no_field_of_a_message_hides_its_place() -> None:
+    """Messages may have any fields; these two are the gateway's."""
+    message = {"role": "user", "content": "x", "place": 99, "in_context": "no"}
+    async with fleet() as (_, door):
+        session_id = await new(door)
+        json_of(await door.http.post(f"{SESSIONS}/{session_id}/chat", json={"messages": [message], "max_tokens": 4}))
+        rows = json_of(await door.http.get(f"{SESSIONS}/{session_id}/messages"))["data"]
+    assert [(row["place"], row["in_context"]) for row in rows] == [(0, True), (1, True)]
+
+
 async def test_no_session_is_an_empty_list() -> None:
     """The list of nothing has no first and no last."""
     async with fleet() as (_, door):

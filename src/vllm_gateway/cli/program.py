@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from vllm_gateway import __version__
 from vllm_gateway.cli.config import config
+from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
 
@@ -24,6 +25,7 @@ app = App(
 app.command(serve)
 app.command(sim)
 app.command(config)
+app.command(keys)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,9 +14,9 @@ def read_api_chat(fields: dict[str, Any]) -> Asked:
     Raises:
         BodyInvalid: it is neither, or fields of it are wrong.
     """
-    if "messages" in fields:
+    if fields.get("messages") is not None:
         return converse(fields, streams=True)
-    if "message" in fields:
+    if fields.get("message") is not None:
         return ask_once(fields, streams=False)
     raise missing("messages")
 
@@ -28,9 +28,9 @@ def read_api_chat_stream(fields: dict[str, Any]) -> Asked:
         BodyInvalid: it is neither a conversation nor a single question, or fields of it are wrong.
     """
     fields = {**fields, "stream": True}
-    if "messages" in fields:
+    if fields.get("messages") is not None:
         return converse(fields, streams=True)
-    if "message" in fields:
+    if fields.get("message") is not None:
         return ask_once(fields, streams=True)
     raise missing("messages")
 

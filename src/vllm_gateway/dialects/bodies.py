@@ -26,12 +26,27 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="allow", protected_namespaces=(), use_attribute_docstrings=True)
 
 
+class CalledBody(_Body):
+    """The function that a tool call names."""
+
+    name: str
+    arguments: str
+    """JSON, in a text."""
+
+
+class ToolCallBody(_Body):
+    """One call of a tool, as an answer told it."""
+
+    function: CalledBody
+
+
 class MessageBody(_Body):
     """One message of a conversation."""
 
     role: Role
     content: str | Parts | None
     """Text, or parts of it; may be missing beside `tool_calls`."""
+    tool_calls: list[ToolCallBody] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -41,19 +56,25 @@ class MessageBody(_Body):
         return value
 
 
-class SamplingBody(_Body):
+class ParametersBody(_Body):
+    """Parameters that are checked before a replica gets them."""
+
+    temperature: Annotated[float | None, Field(ge=0, le=2), _Number] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1), _Number] = None
+    max_tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000), _Number] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000), _Number] = None
+    stop: str | Annotated[list[str], Field(max_length=64)] | None = None
+
+
+class SamplingBody(ParametersBody):
     """What all of these routes take."""
 
     model: Name | None = None
     """The model that shall answer; without it the gateway's default."""
     model_key: Annotated[Name | None, Field(alias="modelKey")] = None
     """Name of the route that shall answer."""
-    temperature: Annotated[float | None, Field(ge=0, le=2), _Number] = None
-    top_p: Annotated[float | None, Field(ge=0, le=1), _Number] = None
-    max_tokens: Annotated[int | None, Field(ge=1, le=1_000_000_000), _Number] = None
-    stop: str | Annotated[list[str], Field(max_length=64)] | None = None
     stream: bool | None = None
-    extra: dict[str, Any] | None = None
+    extra: ParametersBody | None = None
     """Any other parameter that vLLM takes."""
 
 

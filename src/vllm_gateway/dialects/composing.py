@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from vllm_gateway import codec
-from vllm_gateway.dialects.bodies import EmbeddingsBody, SamplingBody
+from vllm_gateway.dialects.bodies import EmbeddingsBody, ParametersBody, SamplingBody
 from vllm_gateway.dialects.openai import CHUNKS
 from vllm_gateway.dialects.plain import invalid_fields
 from vllm_gateway.dialects.reading import choices_asked_for, understand
@@ -16,7 +16,7 @@ EMBEDDINGS = "/v1/embeddings"
 
 _OWN = frozenset({"modelKey", "extra", "message", "messages", "system", "session_id", "stream"})
 """Fields that only the gateway understands, or that it sets itself."""
-_NUMBERS = ("temperature", "top_p", "max_tokens")
+_NUMBERS = ("temperature", "top_p", "max_tokens", "max_completion_tokens")
 """Fields that may be written as texts, and are numbers from here on."""
 _NOT_EXTRA = _OWN | {"model", "stream_options"}
 """What `extra` may not hold, because it would contradict the body around it."""
@@ -35,7 +35,7 @@ def chat(fields: dict[str, Any], body: SamplingBody, messages: list[Any], *, str
 def said(fields: dict[str, Any], body: SamplingBody, saying: Saying, *, stream: bool) -> Asked:
     """Return what is asked of a session; its messages are added when they are known."""
     own = parameters(fields, body)
-    if own.get("n") not in {None, 1}:
+    if own.get("n") not in (None, 1):  # no set: what was sent may be a list
         raise invalid_fields(
             [{"type": "value_error", "loc": ["body", "n"], "msg": "A session has one answer per turn", "input": None}]
         )
@@ -53,7 +53,7 @@ def embeddings(fields: dict[str, Any], body: EmbeddingsBody) -> Asked:
 
 def parameters(fields: dict[str, Any], body: SamplingBody) -> dict[str, Any]:
     """Return what a body says beside its messages, `extra` included."""
-    extra = body.extra or {}
+    extra: dict[str, Any] = fields.get("extra") or {}
     if contradictions := sorted(_NOT_EXTRA & extra.keys()):
         raise invalid_fields(
             [
@@ -61,13 +61,18 @@ def parameters(fields: dict[str, Any], body: SamplingBody) -> dict[str, Any]:
                 for name in contradictions
             ]
         )
-    numbers = {name: getattr(body, name) for name in _NUMBERS if name in fields}
-    return without(fields, _OWN) | numbers | extra
+    checked_extra = _numbers(extra, body.extra) if body.extra is not None else {}
+    return without(fields, _OWN) | _numbers(fields, body) | extra | checked_extra
 
 
 def without(fields: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Return the fields but those of `names`."""
     return {name: value for name, value in fields.items() if name not in names}
+
+
+def _numbers(fields: dict[str, Any], body: ParametersBody) -> dict[str, Any]:
+    """Return the numbers among the fields as they were understood."""
+    return {name: getattr(body, name) for name in _NUMBERS if name in fields}
 
 
 def _asked(outgoing: dict[str, Any], route: str | None) -> Asked:

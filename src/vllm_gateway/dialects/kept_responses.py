@@ -5,7 +5,6 @@ response reaches one as a request of its own, with all that was said before as i
 """
 
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -92,14 +91,11 @@ def continued(earlier: Sequence[tuple[Sequence[Any], Mapping[str, Any]]], items:
 def outgoing(fields: Mapping[str, Any], items: list[Any] | None) -> dict[str, Any]:
     """Return the members of a body that have to change before a replica gets it; `items` are a new input.
 
-    A replica that was told to keep responses would keep them for ever, in its memory. What a caller names with
-    `request_id` becomes the id of the response: one that is kept gets an id that nobody has had before.
+    A replica that was told to keep responses would keep them for ever, in its memory.
     """
     changes: dict[str, Any] = {}
     if fields.get("store") is not False:
         changes["store"] = False
-        if fields.get("request_id") is not None:
-            changes["request_id"] = f"resp_{secrets.token_hex(16)}"
     if fields.get("previous_response_id") is not None:
         changes["previous_response_id"] = None
     if items is not None:
@@ -133,13 +129,33 @@ def final(body: bytes, *, is_stream: bool) -> dict[str, Any] | None:
 
 
 def listed(items: Sequence[Any], response_id: str) -> list[Item]:
-    """Return items as OpenAI lists them: every one with an id and a type, every message in parts."""
+    """Return items as OpenAI lists them: every one with a type and an id that no other has, every message in parts."""
     suffix = response_id.removeprefix("resp_")
-    return [
-        {"id": f"item_{suffix}_{place}", **_in_parts(item)}
-        for place, item in enumerate(items)
-        if isinstance(item, dict)
-    ]
+    named: dict[str, Item] = {}
+    for place, item in enumerate(items):
+        if isinstance(item, dict):
+            own = item.get("id")
+            name = own if isinstance(own, str) and own and own not in named else f"item_{suffix}_{place}"
+            while name in named:
+                name += "_"
+            named[name] = {**_in_parts(item), "id": name}
+    return list(named.values())
+
+
+def page(items: Sequence[Item], *, limit: int, after: str | None, descending: bool) -> tuple[list[Item], bool]:
+    """Return some of the listed items, those behind the one called `after`, and whether there are more.
+
+    Raises:
+        FieldInvalid: none of them is called `after`.
+    """
+    ordered = list(reversed(items)) if descending else list(items)
+    start = 0
+    if after is not None:
+        places = [place for place, item in enumerate(ordered) if item["id"] == after]
+        if not places:
+            raise FieldInvalid("'after' names no item of this response.", param="after")
+        start = places[0] + 1
+    return ordered[start : start + limit], start + limit < len(ordered)
 
 
 def _check_background(background: object) -> None:

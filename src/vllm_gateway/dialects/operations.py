@@ -19,20 +19,29 @@ Reader = Callable[[dict[str, Any]], Asked]
 """Understands the object of a body."""
 
 
-def build_operations(*, max_json_depth: int) -> dict[str, Operation]:
-    """Return the routes by path; every other path is none of a replica's business."""
+def build_operations(
+    *, max_json_depth: int, check_size: Callable[[bytes], None] = lambda _: None
+) -> dict[str, Operation]:
+    """Return the routes by path; every other path is none of a replica's business.
+
+    `check_size` refuses a body that would take too long to parse.
+    """
     openai, anthropic, plain = OpenAI(), Anthropic(), Plain()
+
+    def parsed(body: bytes) -> dict[str, Any]:
+        check_size(body)
+        return parse(body, max_json_depth)
 
     def own(path: str, dialect: Dialect, marks: Marks | None = None, choices: Choices | None = None) -> Operation:
         """Return a route of vLLM's own: the caller's bytes are the replica's."""
 
         def read(body: bytes) -> Asked:
-            return understand(parse(body, max_json_depth), body, path, marks=marks, choices=choices)
+            return understand(parsed(body), body, path, marks=marks, choices=choices)
 
         return Operation(path, dialect, read)
 
     def responses(body: bytes) -> Asked:
-        asked = understand(parse(body, max_json_depth), body, "/v1/responses", marks=RESPONSE_EVENTS)
+        asked = understand(parsed(body), body, "/v1/responses", marks=RESPONSE_EVENTS)
         wish = read_wish(asked.fields)
         return replace(asked, keeping=Keeping(wish.keeps, wish.previous, wish.items))
 
@@ -47,7 +56,7 @@ def build_operations(*, max_json_depth: int) -> dict[str, Operation]:
         """Return a route that only the gateway has: its body becomes one that a replica understands."""
 
         def read_bytes(body: bytes) -> Asked:
-            return read(parse(body, max_json_depth))
+            return read(parsed(body))
 
         return Operation(path, dialect, read_bytes, takes_session_id=takes_session_id, has_heartbeat=has_heartbeat)
 

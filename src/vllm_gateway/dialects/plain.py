@@ -8,16 +8,19 @@ from typing_extensions import override
 
 from vllm_gateway import codec
 from vllm_gateway.dialects.openai import OpenAI, error_object
-from vllm_gateway.errors import BodyInvalid, BodyMalformed, FieldInvalid, GatewayError, ModelUnknown
+from vllm_gateway.errors import BodyInvalid, BodyMalformed, FieldInvalid, GatewayError, ModelAmbiguous, ModelUnknown
 
 M = TypeVar("M", bound=BaseModel)
 
 _STATUSES: dict[type[GatewayError], int] = {
+    ModelAmbiguous: HTTPStatus.CONFLICT,
     ModelUnknown: HTTPStatus.CONFLICT,
     BodyMalformed: HTTPStatus.UNPROCESSABLE_ENTITY,
     FieldInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 """Where these routes have always answered with another status than OpenAI's."""
+_LARGEST = 2**53
+"""Integers beyond this are not the same to everybody who reads JSON, and cannot be written beyond 64 bits."""
 
 
 class Plain(OpenAI):
@@ -94,4 +97,6 @@ def _short(value: object) -> object:
     if isinstance(value, str):
         shown = value if len(value) <= 100 else value[:100] + "..."  # noqa: PLR2004 - a line of text
         return shown.encode("utf-8", "replace").decode()
-    return value if value is None or isinstance(value, int | float | bool) else None
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        return None
+    return value if isinstance(value, int | float) else None

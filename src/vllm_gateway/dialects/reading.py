@@ -37,15 +37,20 @@ def understand(
     """Return what the replica's route `path` is asked for by `body`, whose object is `fields`.
 
     Raises:
-        FieldInvalid: `model` is no name or `stream` is neither true nor false.
+        FieldInvalid: `model` or `modelKey` is no name, or `stream` is neither true nor false.
     """
     model = fields.get("model")
     if model is not None and not isinstance(model, str):
         raise FieldInvalid("'model' must be the name of a model.", param="model")
+    route = fields.get("modelKey")
+    if route is not None and not isinstance(route, str):
+        raise FieldInvalid("'modelKey' must be the name of a route.", param="modelKey")
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise FieldInvalid("'stream' must be true or false.", param="stream")
-    adds_usage = bool(stream) and marks is CHUNKS and _lacks_usage(fields)
+    is_chunks = bool(stream) and marks is CHUNKS
+    adds_usage = is_chunks and _lacks_usage(fields)
+    count = choices(fields) if choices else 1
     return Asked(
         path=path,
         body=body,
@@ -53,9 +58,10 @@ def understand(
         model=model or None,
         stream=bool(stream),
         adds_usage=adds_usage,
-        new_watch=PlainWatch
-        if marks is None
-        else partial(StreamWatch, marks, choices=choices(fields) if choices else 1, drop_usage=adds_usage),
+        new_watch=PlainWatch if marks is None else partial(StreamWatch, marks, choices=count, drop_usage=adds_usage),
+        choices=count,
+        can_tell_usage=is_chunks,
+        route=route or None,
     )
 
 

@@ -16,16 +16,18 @@ from vllm_gateway.exchange import Asked
 def read_chat(fields: dict[str, Any]) -> Asked:
     """Read a body of `/chat`: a turn of a session, a conversation, or a single question, told apart by field.
 
+    A field that is null counts as missing.
+
     Raises:
         BodyInvalid: it is none of them, or fields of it are wrong.
     """
-    if "session_id" in fields:
+    if fields.get("session_id") is not None:
         return read_turn(fields)
-    if "messages" in fields:
+    if fields.get("messages") is not None:
         body = read_as(MessagesBody, fields)
         asked = chat(fields, body, fields["messages"], stream=bool(body.stream))
         return replace(asked, reply=with_content)
-    if "message" in fields:
+    if fields.get("message") is not None:
         return ask_once(fields, streams=False)
     raise missing("messages")
 

@@ -91,6 +91,10 @@ class StreamWatch:
         self.has_data = self.has_data or _has_data(data)
         return data
 
+    def usage_so_far(self) -> Usage | None:
+        """Return the usage, if it was told yet."""
+        return self.usage
+
     def is_complete(self) -> bool:
         """Say whether every choice came to its end and no error was seen."""
         return self.error is None and len(self._finished) >= self._choices
@@ -118,7 +122,7 @@ class StreamWatch:
             return b""
         self._is_late = True
         leaving: list[bytes] = []
-        for event in _events(data):
+        for event in split_events(data):
             sighting = self._sight(event)
             if sighting.is_broken or self._ends_unfinished(sighting):
                 self.error = _payload(event)
@@ -137,7 +141,7 @@ class StreamWatch:
         if not sighting.is_end or len(self._finished) + len(sighting.finished) >= self._choices:
             return False
         for data in self._recent:
-            for event in _events(data):
+            for event in split_events(data):
                 sighting = self._sight(event)
                 self._finished.update(() if sighting.is_broken else sighting.finished)
         return len(self._finished) < self._choices
@@ -169,6 +173,10 @@ class PlainWatch:
         self.has_data = True
         return data
 
+    def usage_so_far(self) -> Usage | None:
+        """Return nothing: it is not looked for."""
+        return self.usage
+
     def is_complete(self) -> bool:
         """Return True: nothing is known of how such an answer ends."""
         return True
@@ -180,13 +188,13 @@ class PlainWatch:
 
 def payloads(data: bytes) -> Iterator[bytes]:
     """Give the JSON of every whole event of a stream; comments, the end and events without JSON have none."""
-    for event in _events(data):
+    for event in split_events(data):
         payload = _payload(event)
         if payload and payload != _DONE:
             yield payload
 
 
-def _events(data: bytes) -> list[bytes]:
+def split_events(data: bytes) -> list[bytes]:
     """Split whole events; each keeps its blank line."""
     ends = [match.end() for match in _BLANK_LINE.finditer(data)]
     return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vllm_gateway.edge.faults import fault_reply
 from vllm_gateway.edge.house.faults import dialect_of
-from vllm_gateway.edge.lane import Lane, check_is_json, request_id
-from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong
+from vllm_gateway.edge.lane import Lane, check_announced, check_in_time, request_id
+from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong, RequestSlow
 from vllm_gateway.exchange import Dialect, Operation
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -43,11 +43,11 @@ class Door:
         """Let the house answer; a body that is not announced as JSON does not get there."""
         try:
             if scope["type"] == "http" and scope["method"] in _WITH_BODY:
-                _check_announced(scope)
+                check_announced(scope["headers"])
         except MediaTypeWrong as error:
             await _refuse(error, dialect_of(scope["path"]), scope, send)
         else:
-            await self._house(scope, self._bounded(receive), _named(scope, send))
+            await self._house(scope, bounded(scope, receive, self._max_body_bytes), named(scope, send))
 
     def _find(self, path: str) -> tuple[Operation | None, str]:
         """Return the operation at a path, and what the path names."""
@@ -59,21 +59,6 @@ class Door:
                 return pattern.operation, target
         return None, ""
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """Return `receive`, which gives up on a body that is too large."""
-        left = self._max_body_bytes
-
-        async def receive_some() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                sentence = f"The body is larger than the {self._max_body_bytes} bytes that are allowed."
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
-            return message
-
-        return receive_some
-
 
 async def _refuse(error: GatewayError, dialect: Dialect, scope: Scope, send: Send) -> None:
     status, headers, body = fault_reply(error, dialect, request_id(scope["headers"]))
@@ -81,13 +66,28 @@ async def _refuse(error: GatewayError, dialect: Dialect, scope: Scope, send: Sen
     await send({"type": "http.response.body", "body": body})
 
 
-def _check_announced(scope: Scope) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            check_is_json(value)
+def bounded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
+    """Return `receive`, which gives up on a body that is too large or too slow."""
+    left = max_bytes
+
+    async def receive_some() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            sentence = f"The body is larger than the {max_bytes} bytes that are allowed."
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+        try:
+            if message.get("more_body"):
+                check_in_time(scope)
+        except RequestSlow as error:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, error.message) from error
+        return message
+
+    return receive_some
 
 
-def _named(scope: Scope, send: Send) -> Send:
+def named(scope: Scope, send: Send) -> Send:
     """Return `send`, which names the request in its reply unless the reply does so already."""
     if scope["type"] != "http":
         return send

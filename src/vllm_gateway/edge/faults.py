@@ -1,6 +1,6 @@
 """The one place that writes an error to a caller: its status, its headers, and its body in the caller's own shape."""
 
-from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong
+from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong, RequestSlow
 from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink, wait_headers
 
 
@@ -13,7 +13,8 @@ def write_fault(error: GatewayError, exchange: Exchange, sink: Sink) -> None:
     if not sink.is_started:
         exchange.status = exchange.operation.dialect.status(error)
         body = exchange.operation.dialect.fault(error, exchange.id)
-        sink.start(exchange.status, exchange.operation.dialect.reply_headers(exchange.id) + fault_headers(error, body))
+        named = exchange.operation.dialect.reply_headers(exchange.id) + exchange.told
+        sink.start(exchange.status, named + fault_headers(error, body))
         sink.write(body)
         sink.end()
         return
@@ -29,6 +30,8 @@ def fault_headers(error: GatewayError, body: bytes) -> Headers:
         headers.append((b"allow", error.allowed.encode()))
     if isinstance(error, KeyRefused):
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, RequestSlow):
+        headers.append((b"connection", b"close"))  # what it still sends is a part of this request, and no new one
     return headers
 
 

@@ -3,17 +3,17 @@
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.faults import write_fault
-from vllm_gateway.edge.heartbeat import Heartbeat
-from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong
+from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong, RequestSlow
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.heartbeat import Heartbeat
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 CLOSE_EXTENSION = "vllm_gateway.close"
 """Scope extension of our own server: its `close` closes the caller's connection behind what was written, its `abort`
-at once."""
+at once; its `is_late` says that the time for the body is over."""
 HIGH_WATER_BYTES = 64 * 1024
 """So much may wait for a slow caller before the replica has to wait too."""
 LINGER_S = 0.1
@@ -54,7 +54,7 @@ class Lane:
     ) -> None:
         """Answer one request; `target` is what its path names."""
         sink = AsgiSink(scope, send, self._loop)
-        caller = _Caller(scope["headers"], receive, sink, self._max_body_bytes)
+        caller = _Caller(scope, receive, sink, self._max_body_bytes)
         task = asyncio.current_task(self._loop)
         exchange = Exchange(
             id=request_id(scope["headers"]),
@@ -63,6 +63,7 @@ class Lane:
             receive=lambda: caller.read_body(self._tasks, task),
             started=self._clock.now(),
             target=target,
+            address=address_of(scope),
             task=task,
         )
         run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run
@@ -112,9 +113,9 @@ class AsgiSink:
         """The reply is complete, or was cut off."""
         self.is_cut = False
         """The reply is not to be completed."""
-        ways: dict[str, Callable[[], None]] = scope.get("extensions", {}).get(CLOSE_EXTENSION, {})
-        self._close = ways.get("close")
-        self._abort = ways.get("abort")
+        ways: Mapping[str, Any] = scope.get("extensions", {}).get(CLOSE_EXTENSION, {})
+        self._close: Callable[[], None] | None = ways.get("close")
+        self._abort: Callable[[], None] | None = ways.get("abort")
         self._send = send
         self._loop = loop
         self._head: Message | None = None
@@ -204,13 +205,15 @@ class AsgiSink:
 class _Caller:
     """The caller's side of one request: its body, and whether it is still there."""
 
-    def __init__(self, headers: Headers, receive: Receive, sink: AsgiSink, max_body_bytes: int) -> None:
-        self._headers = headers
+    def __init__(self, scope: Scope, receive: Receive, sink: AsgiSink, max_body_bytes: int) -> None:
+        self._scope = scope
+        self._headers: Headers = scope["headers"]
         self._receive = receive
         self._sink = sink
         self._max_body_bytes = max_body_bytes
         self._watching: asyncio.Task[None] | None = None
         self._expects_continue = False
+        self._is_more_to_come = True
 
     async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
         """Read the body to its end, and begin to watch whether the caller stays; if not, `task` is cancelled.
@@ -219,28 +222,30 @@ class _Caller:
             BodyTooLarge: it is over the limit; the rest of it was not read.
             CallerGone: the caller left before the end of it.
             MediaTypeWrong: it is announced as something other than JSON.
+            RequestSlow: it did not come in time.
         """
         self._check_headers()
         parts: list[bytes] = []
         size = 0
-        is_more_to_come = True
-        while is_more_to_come:
+        while self._is_more_to_come:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self._sink.is_gone = True
                 raise CallerGone
             parts.append(message["body"])
             size += len(message["body"])
+            self._is_more_to_come = message["more_body"]
             if size > self._max_body_bytes:
                 raise self._too_large()
-            is_more_to_come = message["more_body"]
+            if self._is_more_to_come:
+                check_in_time(self._scope)
         if task is not None:
             self._watching = tasks.start(self._watch(task), name="watch the caller")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def discard_body(self) -> None:
         """Read on for a while without keeping anything: a caller that is still sending does not read."""
-        if self._expects_continue:  # it waits for leave to send, and will not get it
+        if self._expects_continue or not self._is_more_to_come:  # it waits for leave to send, or has sent it all
             return
         left = _DISCARD_BYTES
         try:
@@ -272,9 +277,8 @@ class _Caller:
             task.cancel()
 
     def _check_headers(self) -> None:
+        check_announced(self._headers)
         for name, value in self._headers:
-            if name == b"content-type":
-                check_is_json(value)
             if name == b"content-length" and int(value) > self._max_body_bytes:
                 self._expects_continue = any(each == b"expect" for each, _ in self._headers)
                 raise self._too_large()
@@ -283,14 +287,33 @@ class _Caller:
         return BodyTooLarge(f"The body is larger than the {self._max_body_bytes} bytes that are allowed.")
 
 
-def check_is_json(content_type: bytes) -> None:
-    """Return when a body is announced as JSON.
+def check_announced(headers: Headers) -> None:
+    """Return when a body is announced as plain JSON, or not at all.
 
     Raises:
-        MediaTypeWrong: it is announced as something else.
+        MediaTypeWrong: it is announced as something else, or as packed: what it unpacks to has no limit.
     """
-    if content_type.split(b";")[0].strip().lower() != b"application/json":
-        raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
+    for name, value in headers:
+        if name == b"content-type" and value.split(b";")[0].strip().lower() != b"application/json":
+            raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise MediaTypeWrong("Send the body as it is, without a 'Content-Encoding'.")
+
+
+def check_in_time(scope: Scope) -> None:
+    """Return while there is time left for the body of a request.
+
+    Raises:
+        RequestSlow: there is none.
+    """
+    if scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_late"):
+        raise RequestSlow("The body of the request did not come in time. Send it faster, or send less.")
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that a request came from: that of the connection, whatever headers say."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def request_id(headers: Headers) -> str:

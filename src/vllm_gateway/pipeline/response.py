@@ -28,6 +28,8 @@ class ResponseTeller:
         Raises:
             GatewayError: there is nothing to go on from, it was not answered whole, or it could not be kept.
         """
+        if keeping.keeps:
+            await self._responses.check()
         earlier = await self._responses.chain(keeping.previous, exchange.caller.id) if keeping.previous else []
         items = kept_responses.continued([(each.input, each.response) for each in earlier], keeping.items)
         changes = kept_responses.outgoing(asked.fields, items if earlier else None)

@@ -4,24 +4,47 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from vllm_gateway.admission import rules
+from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
-from vllm_gateway.exchange import Asked, Exchange, Sink
+from vllm_gateway.exchange import Asked, Exchange, Priority, Sink
+from vllm_gateway.pipeline.clamp import Clamp, max_model_len
+from vllm_gateway.pipeline.metering import Metering
+from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.routing.affinity import Affinity, conversation_of
 from vllm_gateway.routing.table import Table
 from vllm_gateway.upstream.pool import Pool, Replica
 from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.relay import Relay
 
+_PRIORITIES = {Priority.INTERACTIVE: 0, Priority.STANDARD: 1, Priority.BATCH: 2}
+"""In vLLM's terms: lower goes first."""
+_PRIORITIZED = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses"})
+"""The routes whose bodies have a place for it."""
+
 
 class Sending:
     """Finds the replicas for what is asked, and has one of them answer it."""
 
-    def __init__(self, *, table: Table, pool: Pool, prober: Prober, relay: Relay) -> None:
+    def __init__(
+        self,
+        *,
+        table: Table,
+        pool: Pool,
+        prober: Prober,
+        relay: Relay,
+        metering: Metering,
+        outgoing: Outgoing,
+        clamp: Clamp | None = None,
+        screening: Screening | None = None,
+    ) -> None:
         self._table = table
         self._pool = pool
         self._prober = prober
         self._relay = relay
+        self._metering = metering
+        self._outgoing = outgoing
+        self._clamp = clamp
+        self._screening = screening
         self._affinity = Affinity()
 
     async def send(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
@@ -30,7 +53,7 @@ class Sending:
         if conversation is not None and exchange.prefers is None:
             exchange.prefers = self._affinity.find(exchange.caller.id, conversation)
         if asked.model is None and asked.is_any_model:
-            await self.with_model(asked, partial(self._route_and_relay, exchange, sink))
+            await self.with_model(exchange, asked, partial(self._route_and_relay, exchange, sink))
         else:
             await self._route_and_relay(exchange, sink, asked)
         if conversation is not None and exchange.replica is not None:
@@ -38,25 +61,28 @@ class Sending:
 
     async def relay(self, exchange: Exchange, asked: Asked, model: str, serving: list[Replica], sink: Sink) -> None:
         """Have one of `serving` answer."""
-        exchange.asked = asked
+        if self._clamp is not None:
+            asked = await self._clamp.fitted(asked, model, serving, prefers=exchange.prefers)
         exchange.model = model
-        await self._relay.run(exchange, serving, rules.outgoing_body(asked.body, asked, model), sink)
+        relay = partial(self._relay_screened, exchange, model, serving, sink)
+        await self._metering.relay(exchange, asked, relay, model=model, max_model_len=max_model_len(model, serving))
 
-    async def route(self, asked: Asked) -> tuple[str, list[Replica]]:
+    async def route(self, exchange: Exchange, asked: Asked) -> tuple[str, list[Replica]]:
         """Find who serves a model; a name that nobody serves may be a moment younger than the last look."""
+        table = self._table.within(exchange.caller.models)
         try:
-            return self._table.find(asked.model, self._pool.replicas, route=asked.route)
+            return table.find(asked.model, self._pool.replicas, route=asked.route)
         except ModelUnknown:
             await self._prober.look_again()
-            return self._table.find(asked.model, self._pool.replicas, route=asked.route)
+            return table.find(asked.model, self._pool.replicas, route=asked.route)
 
-    async def with_model(self, asked: Asked, answer: Callable[[Asked], Awaitable[None]]) -> None:
+    async def with_model(self, exchange: Exchange, asked: Asked, answer: Callable[[Asked], Awaitable[None]]) -> None:
         """Have `asked` answered with the model that it names; without one, with the first that offers its route.
 
         Raises:
             RouteUnsupported: none of the models does.
         """
-        choices = self._choices(asked)
+        choices = self._choices(exchange, asked)
         if choices is None:
             await answer(asked)
             return
@@ -70,12 +96,32 @@ class Sending:
                 return
         raise RouteUnsupported(f"No model server offers {asked.path}.")
 
-    def _choices(self, asked: Asked) -> list[tuple[str, str | None]] | None:
+    def _choices(self, exchange: Exchange, asked: Asked) -> list[tuple[str, str | None]] | None:
         """Return the models that may be meant, each with its route; None when there is nothing to choose."""
         if asked.model is not None or not asked.is_any_model or self._table.rejects_ambiguous:
             return None
-        return self._table.find_all(self._pool.replicas, route=asked.route) or None
+        table = self._table.within(exchange.caller.models)
+        return table.find_all(self._pool.replicas, route=asked.route) or None
+
+    async def _relay_screened(
+        self, exchange: Exchange, model: str, serving: list[Replica], sink: Sink, asked: Asked
+    ) -> None:
+        """Relay what metering has let through, past the deny-list."""
+        relay = partial(self._relay_as, exchange, model, serving)
+        if self._screening is None:
+            await relay(asked, sink)
+        else:
+            await self._screening.relay(exchange, asked, sink, relay)
+
+    async def _relay_as(self, exchange: Exchange, model: str, serving: list[Replica], asked: Asked, sink: Sink) -> None:
+        exchange.asked = asked
+        priority = None
+        if asked.path in _PRIORITIZED and all(replica.takes_priority for replica in serving):
+            priority = _PRIORITIES[exchange.caller.priority]
+        caller = exchange.caller
+        body = self._outgoing.body(asked.body, asked, model, caller, live=asked.tells_usage, priority=priority)
+        await self._relay.run(exchange, serving, body, sink)
 
     async def _route_and_relay(self, exchange: Exchange, sink: Sink, asked: Asked) -> None:
-        model, serving = await self.route(asked)
+        model, serving = await self.route(exchange, asked)
         await self.relay(exchange, asked, model, serving, sink)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from http import HTTPStatus
 
-from vllm_gateway.admission import rules
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.admission.rules.checking import Rules
 from vllm_gateway.errors import Draining, GatewayError, InternalFault
 from vllm_gateway.exchange import Asked, CallerGone, Exchange, Sink
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.pipeline.held import Held
 from vllm_gateway.pipeline.response import ResponseTeller
+from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.pipeline.sending import Sending
 from vllm_gateway.pipeline.turn import TurnTeller
 from vllm_gateway.telemetry.ledger import Ledger
@@ -22,11 +23,21 @@ class Pipeline:
     """What every lane runs for every exchange."""
 
     def __init__(
-        self, *, keys: Keys, sending: Sending, turns: TurnTeller, responses: ResponseTeller, ledger: Ledger
+        self,
+        *,
+        keys: Keys,
+        rules: Rules,
+        screening: Screening | None,
+        sending: Sending,
+        turns: TurnTeller,
+        responses: ResponseTeller,
+        ledger: Ledger,
     ) -> None:
         self.is_draining = False
         """New exchanges are refused; those under way go on."""
         self._keys = keys
+        self._rules = rules
+        self._screening = screening
         self._sending = sending
         self._turns = turns
         self._responses = responses
@@ -67,12 +78,14 @@ class Pipeline:
         if self.is_draining:
             raise Draining("The gateway is shutting down. Try again in a moment.", retry_after_s=1)
         if not exchange.operation.takes_session_id:
-            exchange.caller = self._keys.admit(exchange.headers)
+            exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
         exchange.body = await exchange.receive()
         exchange.asked = asked = exchange.operation.read(exchange.body)
         if exchange.operation.takes_session_id and asked.saying is None:
-            exchange.caller = self._keys.admit(exchange.headers)
-        rules.check(asked)
+            exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
+        self._rules.check(asked, exchange.body)
+        if self._screening is not None:
+            self._screening.check(asked)
         await self._tell(exchange, asked, sink)
 
     async def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:

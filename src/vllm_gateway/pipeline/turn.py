@@ -10,6 +10,7 @@ from vllm_gateway import codec
 from vllm_gateway.clock import Clock
 from vllm_gateway.dialects.completions import Completion, completion_of_stream, read_completion, remembered
 from vllm_gateway.exchange import Asked, Exchange, Saying, SessionNow, Sink
+from vllm_gateway.pipeline.clamp import max_model_len
 from vllm_gateway.pipeline.held import Held
 from vllm_gateway.pipeline.sending import Sending
 from vllm_gateway.sessions.model import Begun, Session, Turn
@@ -57,11 +58,11 @@ class TurnTeller:
         allowed = partial(may_use, caller=exchange.caller.id, is_bearer=is_bearer)
         async with self._turns.begin(session_id, allowed) as turn:
             asked = replace(asked, model=asked.model or turn.begun.session.model)
-            await self._sending.with_model(asked, partial(self._answer, exchange, saying, turn, sink))
+            await self._sending.with_model(exchange, asked, partial(self._answer, exchange, saying, turn, sink))
 
     async def _answer(self, exchange: Exchange, saying: Saying, turn: HeldTurn, sink: Sink, asked: Asked) -> None:
         """Answer with one model."""
-        model, serving = await self._sending.route(asked)
+        model, serving = await self._sending.route(exchange, asked)
         exchange.prefers = turn.begun.session.replica
         fitted, asked = await self._fitted(turn.begun, asked, saying, model, serving)
         held = Held(sink)
@@ -69,6 +70,10 @@ class TurnTeller:
         if exchange.status != HTTPStatus.OK:
             held.release()
             return
+        if held.is_gone:
+            return
+        if exchange.usage is not None and exchange.usage.prompt_tokens != fitted.prompt_tokens:
+            self._counting.forget(serving, asked.fields)
         completion = completion_of_stream(held.seen) if held.is_stream else read_completion(held.seen)
         session = await turn.finish(self._turn(turn.begun, exchange, saying, fitted, completion))
         held.release(None if held.is_stream else saying.reply(completion, self._now(session)))
@@ -96,9 +101,7 @@ class TurnTeller:
 
     def _limit(self, model: str, serving: Sequence[Replica]) -> int:
         """Return how many tokens prompt and answer may have together: what the settings say, and every replica can."""
-        rows = [replica.models.get(model, {}) for replica in serving]
-        lengths = [length for row in rows if isinstance(length := row.get("max_model_len"), int)]
-        return min([self._settings.max_context_tokens or _UNLIMITED, *lengths])
+        return min(self._settings.max_context_tokens or _UNLIMITED, max_model_len(model, serving) or _UNLIMITED)
 
     def _count(
         self, asked: Asked, model: str, serving: list[Replica], prefers: str | None

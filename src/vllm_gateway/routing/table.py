@@ -1,7 +1,7 @@
 """From the name of a model to the replicas that can answer for it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from vllm_gateway.errors import FieldInvalid, ModelAmbiguous, ModelForbidden, ModelUnknown, ReplicasUnusable
@@ -40,8 +40,15 @@ class Table:
     allowed_models: Collection[str] = ()
     """The only models that may be asked for; empty allows all. An alias counts by its own name and by its model's."""
 
+    models_of_caller: Collection[str] = ()
+    """The only models that the caller's key may ask for; empty allows all. Both lists hold."""
+
     rejects_ambiguous: bool = False
     """A model that several routes serve must be asked for with the name of one of them."""
+
+    def within(self, models: Collection[str]) -> "Table":
+        """Return the table as it is for a caller who may ask for these models only; empty: for every model."""
+        return replace(self, models_of_caller=models) if models else self
 
     def find(self, asked: str | None, servers: Sequence[S], *, route: str | None = None) -> tuple[str, list[S]]:
         """Return the model that is meant and who serves it; `route` leaves only the replicas of that route.
@@ -98,8 +105,13 @@ class Table:
         return [name for name in names if self.aliases.get(name, name) in served and self.is_allowed(name)]
 
     def is_allowed(self, name: str) -> bool:
-        """Say whether the allow-list lets this name through."""
-        return not self.allowed_models or not {name, self.aliases.get(name, name)}.isdisjoint(self.allowed_models)
+        """Say whether the allow-lists let this name through."""
+        if not self.allowed_models and not self.models_of_caller:
+            return True
+        names = {name, self.aliases.get(name, name)}
+        return all(
+            not allowed or not names.isdisjoint(allowed) for allowed in (self.allowed_models, self.models_of_caller)
+        )
 
     def _of_route(self, route: str, servers: Iterable[S]) -> list[S]:
         servers = list(servers)

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import AsyncIterator
 
+from vllm_gateway import codec
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import SessionUnknown, StoreFailed
 from vllm_gateway.sessions.model import Changes, Message, Session
@@ -13,6 +15,9 @@ from vllm_gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+PAGE_BYTES = 4 * 1024 * 1024
+"""A page of messages ends with the one that makes it so large."""
+_READ_AT_ONCE = 32
 SWEEP_S = 60.0
 """How often what has expired is deleted; it is out of reach before that already."""
 
@@ -64,7 +69,13 @@ class Book:
         return session
 
     async def page(self, owner: str, *, limit: int, after: str | None) -> tuple[list[Session], bool]:
-        """Return up to `limit` sessions of `owner`, the youngest first, and whether more follow."""
+        """Return up to `limit` sessions of `owner`, the youngest first, and whether more follow.
+
+        Raises:
+            SessionUnknown: `after` is none of them (any more), so nobody knows what follows it.
+        """
+        if after is not None:
+            await self.find(after, owner)
         found = await self._store.page(owner, self._clock.wall(), limit=limit + 1, after=after)
         return found[:limit], len(found) > limit
 
@@ -93,17 +104,48 @@ class Book:
             raise SessionUnknown(UNKNOWN, param="session_id")
 
     async def messages(self, session_id: str, owner: str, *, start: int, limit: int) -> tuple[Session, list[Message]]:
-        """Return a session and up to `limit` of its messages from place `start` on.
+        """Return a session and up to `limit` of its messages from place `start` on; fewer when they are large.
 
         Raises:
             SessionUnknown: there is none.
         """
         session = await self.find(session_id, owner)
-        return session, await self._store.messages(session_id, start=start, limit=limit)
+        return session, await self._some(session, start, limit)
+
+    async def all_messages(self, session: Session) -> AsyncIterator[list[Message]]:
+        """Give all messages of a session, the oldest first, a few at a time.
+
+        Raises:
+            SessionUnknown: it was ended meanwhile.
+        """
+        at = 0
+        while at < session.messages:
+            found = await self._some(session, at, session.messages - at)
+            if not found:
+                raise SessionUnknown(UNKNOWN, param="session_id")
+            yield found
+            at += len(found)
 
     def expires_in(self, session: Session) -> float | None:
         """Return the seconds that a session has left; None when it lives for ever."""
         return session.expires_in(self._clock.wall())
+
+    async def _some(self, session: Session, start: int, limit: int) -> list[Message]:
+        """Return messages until there are enough of them, or they are large together."""
+        found: list[Message] = []
+        end = min(start + limit, session.messages)
+        size_bytes = 0
+        while start + len(found) < end and size_bytes < PAGE_BYTES:
+            wanted = min(_READ_AT_ONCE, end - start - len(found))
+            more = await self._store.messages(session.id, start=start + len(found), limit=wanted)
+            if not more:
+                break
+            for message in more:
+                found.append(message)
+                size_bytes += len(codec.dumps(message.fields))
+                if size_bytes >= PAGE_BYTES:
+                    break
+        return found
 
     async def _keep_sweeping(self) -> None:
         while True:

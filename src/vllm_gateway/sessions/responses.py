@@ -8,6 +8,9 @@ from vllm_gateway.errors import ResponseUnknown
 from vllm_gateway.sessions.model import KeptResponse
 from vllm_gateway.sessions.store import Store
 
+_PREVIOUS = "previous_response_id"
+"""The field that names the response to go on from."""
+
 
 class Responses:
     """Keeps responses in a store."""
@@ -17,15 +20,15 @@ class Responses:
         self._ttl_s = ttl_s
         self._clock = clock
 
-    async def find(self, response_id: str, owner: str) -> KeptResponse:
-        """Return a response of `owner`.
+    async def find(self, response_id: str, owner: str, *, param: str | None = None) -> KeptResponse:
+        """Return a response of `owner`; `param` is the field that names it, if a field does.
 
         Raises:
             ResponseUnknown: there is none, or it is somebody else's.
         """
         found = await self._store.kept([response_id], self._clock.wall())
         if not found or found[0].owner != owner:
-            raise _unknown(response_id)
+            raise _unknown(response_id, param)
         return found[0]
 
     async def chain(self, response_id: str, owner: str) -> list[KeptResponse]:
@@ -34,12 +37,21 @@ class Responses:
         Raises:
             ResponseUnknown: it, or one that it goes on from, is not there (any more).
         """
-        last = await self.find(response_id, owner)
+        last = await self.find(response_id, owner, param=_PREVIOUS)
         earlier = await self._store.kept(last.chain, self._clock.wall()) if last.chain else []
         if len(earlier) != len(last.chain):
             there = {each.id for each in earlier}
-            raise _unknown(next(each for each in last.chain if each not in there))
+            raise _unknown(next(each for each in last.chain if each not in there), _PREVIOUS)
         return [*earlier, last]
+
+    async def check(self) -> None:
+        """Return at once while the store works; one that is away is asked whether it is back.
+
+        Raises:
+            StoreFailed: it is not, so nothing can be kept.
+        """
+        if self._store.is_away:
+            await self._store.kept(["resp_none"], self._clock.wall())
 
     async def keep(
         self, response: dict[str, Any], *, owner: str, chain: Sequence[str], items: list[Any], replica: str | None
@@ -68,9 +80,9 @@ class Responses:
         await self._store.forget(response_id)
 
 
-def _unknown(response_id: str) -> ResponseUnknown:
+def _unknown(response_id: str, param: str | None) -> ResponseUnknown:
     shown = response_id if len(response_id) <= 100 and response_id.isprintable() else "with this id"  # noqa: PLR2004 - a line of text
     return ResponseUnknown(
         f"There is no response {shown}. It was not stored, was deleted, or is older than responses are kept.",
-        param="previous_response_id",
+        param=param,
     )

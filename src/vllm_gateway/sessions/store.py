@@ -14,15 +14,38 @@ from typing import Protocol
 from vllm_gateway.errors import StoreFailed
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
 
-__all__ = ["SessionTaken", "Store", "StoreFailed"]
+__all__ = ["Permit", "SessionTaken", "Store", "StoreFailed"]
 
 
 class SessionTaken(Exception):
     """Another turn of the session is under way."""
 
 
+class Permit:
+    """Lets a write be kept until it is withdrawn; the store uses it directly before it commits."""
+
+    def __init__(self) -> None:
+        self.is_used = False
+        self._is_withdrawn = False
+
+    def use(self) -> bool:
+        """Say whether the write may be kept; from now on only the store's result says whether it was."""
+        self.is_used = not self._is_withdrawn
+        return self.is_used
+
+    def withdraw(self) -> bool:
+        """Forbid the write; say whether that was in time."""
+        self._is_withdrawn = True
+        return not self.is_used
+
+
 class Store(Protocol):
     """Keeps sessions, their messages, and responses. All operations raise `StoreFailed` when the place is away."""
+
+    @property
+    def is_away(self) -> bool:
+        """The last operation failed; the next one may work again."""
+        ...
 
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
@@ -63,10 +86,11 @@ class Store(Protocol):
         """Prolong a lease; say whether the holder still has it. A session with a turn under way does not expire."""
         ...
 
-    async def finish(self, session_id: str, holder: str, turn: Turn) -> Session | None:
+    async def finish(self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None) -> Session | None:
         """Append a turn's messages, update the session and give up the lease; return the session as it is now.
 
-        None, and nothing is written, when the session is gone or the holder has lost the lease.
+        None, and nothing is written, when the session is gone, the holder has lost the lease, or `permit` was
+        withdrawn. It is withdrawn when the store takes too long: what fails in that way will not be written later.
         """
         ...
 

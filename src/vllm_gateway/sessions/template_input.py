@@ -11,8 +11,8 @@ from vllm_gateway import codec
 
 Fields = dict[str, Any]
 
-_ROLES = {"system", "user", "assistant", "tool"}
-_TEXTS = {"text", "input_text", "output_text"}
+_ROLES = ("system", "user", "assistant", "tool")  # no sets: what was sent may be a list
+_TEXTS = ("text", "input_text", "output_text")
 _FOREIGN = ("chat_template", "continue_final_message")
 
 _TAIL = r"\s*(?:\[[^\]]*:[^\]]*\]\s*)*(?:\|[^%]*|\bif\b[^%]*)?-?%\}"
@@ -26,11 +26,11 @@ _MACRO = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(([^)]*)\)(.*?)\{%-?\s*endmacro\b
 
 def is_plain(body: Mapping[str, Any]) -> bool:
     """Say whether the prompt of a chat completion's body can be told without the model."""
-    tools = body.get("tools") or ()
     return (
         not any(body.get(name) for name in _FOREIGN)
+        and isinstance(body.get("chat_template_kwargs") or {}, dict)
         and all(_is_plain(message) for message in body["messages"])
-        and all(isinstance(tool, dict) and isinstance(tool.get("function"), dict) for tool in tools)
+        and _name_functions(body.get("tools"))
     )
 
 
@@ -91,6 +91,16 @@ def _is_plain(message: Fields) -> bool:
         and (content is None or isinstance(content, str | list))
         and "reasoning_content" not in message
         and all(_is_text(part) for part in parts)
+        and _name_functions(message.get("tool_calls"))
+    )
+
+
+def _name_functions(things: object) -> bool:
+    """Say whether these are tools, or calls of tools, each with its function; none at all will do."""
+    if things is None:
+        return True
+    return isinstance(things, list) and all(
+        isinstance(each, dict) and isinstance(each.get("function"), dict) for each in things
     )
 
 
@@ -129,7 +139,7 @@ def _content(content: str | list[Fields] | None, role: str, *, takes_parts: bool
 
 def _call(call: Fields) -> Fields:
     """Return a tool call with its arguments as an object, in vLLM's order; what is no object becomes an empty one."""
-    function = call.get("function") or {}
+    function = call["function"]
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         try:

@@ -32,6 +32,8 @@ _MOST_GUESSES = 4
 _DOUBT_TOKENS = 8
 _DOUBT_SHARE = 8
 """Sizes are known but for what templates write around messages, and for an eighth."""
+_RESULTS = frozenset({"tool", "function"})
+"""The roles of what goes with the message before it."""
 _MOST_AROUND = 32
 """More tokens than bytes and these is no message: what it was measured by has changed."""
 
@@ -63,7 +65,7 @@ async def fit(
     `first_kept` is the place of the window's first message, `prompt_tokens` the size of the last prompt (0: not known).
 
     Raises:
-        ContextTooLong: the system prompt and `new` alone do not fit.
+        ContextTooLong: the system prompt and `new`, with the turn whose tools `new` gives results of, do not fit.
     """
     opening: list[Fields] = [{"role": "system", "content": system}] if system else []
     turns = _Turns(window, opening, new, prompt_tokens)
@@ -98,8 +100,10 @@ class _Turns:
         self, window: Sequence[Message], opening: list[Fields], new: Sequence[Fields], prompt_tokens: int
     ) -> None:
         questions = [at for at, message in enumerate(window) if message.fields.get("role") == "user"]
-        self.starts = [0, *questions[1:], len(window)] if window else [0]
-        """Where the window begins when so many turns are left out."""
+        is_answered = bool(new) and new[0].get("role") in _RESULTS
+        behind = [] if is_answered or not window else [len(window)]
+        self.starts = [0, *questions[1:], *behind]
+        """Where the window begins when so many turns are left out: never the one whose tools' results are new."""
         known = sum(message.tokens for message in window)
         known_bytes = sum(_size_bytes(message.fields) for message in window if message.tokens)
         ratio = max(1.0, known_bytes / known) if known else _BYTES_PER_TOKEN

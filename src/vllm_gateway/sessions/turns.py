@@ -11,7 +11,7 @@ from vllm_gateway.clock import Clock
 from vllm_gateway.errors import GatewayError, SessionBusy, SessionUnknown, StoreFailed
 from vllm_gateway.sessions.model import Begun, Session, Turn
 from vllm_gateway.sessions.owners import UNKNOWN
-from vllm_gateway.sessions.store import SessionTaken, Store
+from vllm_gateway.sessions.store import Permit, SessionTaken, Store
 from vllm_gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ LEASE_S = 30.0
 _RENEW_S = LEASE_S / 3
 CLOSING_S = 3.0
 """How long a store may take at the end of the gateway."""
+_AGAIN_S = 1.0
+"""How often a store that is away is asked to give up a turn."""
 _POLL_S = 0.05
 """How often a turn looks whether another gateway's turn is over."""
 
@@ -41,13 +43,18 @@ class HeldTurn:
     async def finish(self, turn: Turn) -> Session:
         """Keep what was said; when this returns it outlives the gateway.
 
-        A caller who leaves meanwhile does not stop it half way: stores see to that.
+        Whoever is cancelled meanwhile leaves the session as it was, unless the store is committing the turn already.
 
         Raises:
             SessionUnknown: the session was deleted meanwhile.
-            StoreFailed: it could not be kept.
+            StoreFailed: it could not be kept, and will not be kept later.
         """
-        session = await self._store.finish(self._session_id, self._holder, turn)
+        permit = Permit()
+        try:
+            session = await self._store.finish(self._session_id, self._holder, turn, permit)
+        except asyncio.CancelledError:
+            permit.withdraw()
+            raise
         self.is_finished = True
         if session is None:
             raise SessionUnknown("The session was stopped while its answer was under way.", param="session_id")
@@ -145,6 +152,8 @@ class Turns:
                 raise
             if isinstance(begun, Begun):
                 return HeldTurn(self._store, session_id, holder, begun)
+            if isinstance(begun, StoreFailed):  # the store may begin it all the same, late and for nobody
+                self._tasks.start(self._abandon_surely(session_id, holder), name="give up a turn")
             if not isinstance(begun, SessionTaken):
                 raise begun
             await self._check(session_id, may_use)
@@ -175,6 +184,16 @@ class Turns:
                     await self._store.renew(session_id, holder, self._clock.wall(), lease_s=LEASE_S)
                 except StoreFailed:
                     log.warning("the lease of a turn could not be renewed; it lasts for %g s in all", LEASE_S)
+
+    async def _abandon_surely(self, session_id: str, holder: str) -> None:
+        """Give up what a store that is away may have begun, as soon as it is back; no lease lasts longer than this."""
+        for _ in range(int(LEASE_S / _AGAIN_S)):
+            try:
+                await self._store.abandon(session_id, holder)
+            except StoreFailed:
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
     async def _abandon(self, session_id: str, holder: str) -> None:
         try:

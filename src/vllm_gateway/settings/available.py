@@ -10,14 +10,6 @@ from vllm_gateway.settings.places import Place
 
 NOT_YET: tuple[Place, ...] = (
     ("workers",),
-    ("auth", "keys_file"),
-    ("auth", "admin_key"),
-    ("limits", "requests_per_minute"),
-    ("limits", "requests_per_second"),
-    ("limits", "tokens_per_minute"),
-    ("limits", "concurrent"),
-    ("limits", "per"),
-    ("limits", "max_tokens_cap"),
     ("cache", "backend"),
     ("cache", "any_temperature"),
     ("metrics", "public"),
@@ -26,11 +18,7 @@ NOT_YET: tuple[Place, ...] = (
 )
 """Settings that can be at their default only."""
 
-VALUES_NOT_YET: tuple[tuple[Place, str], ...] = ((("auth", "mode"), "upstream"),)
-"""Single values of settings whose others are there."""
-
-REFUSED = "is not available in this version"
-SENTENCE = f"{REFUSED}; leave it at its default"
+SENTENCE = "is not available in this version; leave it at its default"
 
 
 def not_available(settings: Settings) -> Iterator[tuple[Place, str]]:
@@ -39,9 +27,6 @@ def not_available(settings: Settings) -> Iterator[tuple[Place, str]]:
     for place in NOT_YET:
         if value_at(settings, place) != value_at(default, place):
             yield place, SENTENCE
-    for place, value in VALUES_NOT_YET:
-        if value_at(settings, place) == value:
-            yield place, f"`{value}` {REFUSED}; choose another value"
 
 
 def value_at(settings: Settings, place: Place) -> object:

@@ -1,8 +1,9 @@
-"""A client key, as the settings take it."""
+"""The keys that callers send, as the settings take them."""
 
 from pydantic import SecretStr
 
 MIN_CHARACTERS = 8
+MIN_ADMIN_CHARACTERS = 16
 MAX_CHARACTERS = 512
 
 
@@ -16,3 +17,10 @@ def read_client_key(key: SecretStr) -> SecretStr:
             "make one with: openssl rand -hex 24"
         )
     return key
+
+
+def read_admin_key(key: SecretStr | None) -> SecretStr | None:
+    """Return `key`; raise `ValueError` when it is too weak for what it opens."""
+    if key is not None and len(key.get_secret_value()) < MIN_ADMIN_CHARACTERS:
+        raise ValueError(f"must have at least {MIN_ADMIN_CHARACTERS} characters; make one with: openssl rand -hex 24")
+    return None if key is None else read_client_key(key)

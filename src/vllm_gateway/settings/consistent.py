@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from vllm_gateway.settings.model import Auth, Settings, Upstream
+from vllm_gateway.settings.admission import Auth
+from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.places import Place
 
 _OWN_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -16,6 +17,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     yield from _upstreams(settings)
     yield from _auth(settings.auth)
     yield from _stores(settings)
+    yield from _limits(settings)
     if settings.allowed_models and settings.default_model not in (None, *settings.allowed_models):
         yield ("default_model",), "must be one of allowed_models, since callers may use no other"
 
@@ -38,8 +40,6 @@ def _upstreams(settings: Settings) -> Iterator[tuple[Place, str]]:
 
 
 def _auth(auth: Auth) -> Iterator[tuple[Place, str]]:
-    if auth.mode == "keys" and not auth.client_keys:
-        yield ("auth", "mode"), "asks for keys, and there are none; give at least one in auth.client_keys"
     if auth.client_keys and "mode" not in auth.model_fields_set:
         yield ("auth", "client_keys"), "are not asked for; set auth.mode to keys, or to none if that is what you want"
     for index, key in enumerate(auth.client_keys):
@@ -47,10 +47,20 @@ def _auth(auth: Auth) -> Iterator[tuple[Place, str]]:
             yield ("auth", "client_keys", index), "is there twice; keep one"
 
 
+def _limits(settings: Settings) -> Iterator[tuple[Place, str]]:
+    limits = settings.limits
+    if limits.max_tokens_cap and limits.default_max_tokens > limits.max_tokens_cap:
+        yield ("limits", "default_max_tokens"), "is more than limits.max_tokens_cap, which no request may exceed"
+    if settings.auth.admin_key is not None and settings.admin.port == settings.port != 0:
+        yield ("admin", "port"), "is the port of the gateway itself; choose another"
+
+
 def _stores(settings: Settings) -> Iterator[tuple[Place, str]]:
     session, state = settings.session, settings.state
     if session.backend == "redis" and state.redis_url is None:
         yield ("session", "backend"), "needs the address of Redis; give it in state.redis_url"
+    if settings.limits.backend == "redis" and state.redis_url is None:
+        yield ("limits", "backend"), "needs the address of Redis; give it in state.redis_url"
     if session.backend == "postgres" and state.database_url is None:
         yield ("session", "backend"), "needs the address of PostgreSQL; give it in state.database_url"
     if session.backend != "sqlite" and session.path is not None:

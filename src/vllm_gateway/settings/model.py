@@ -7,10 +7,25 @@ made from it. The defaults are the contract's. A value that this version cannot 
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from vllm_gateway.settings.client_key import read_client_key
+from vllm_gateway.settings.admission import Admin, Auth, Limits, Queue, Rules
 from vllm_gateway.settings.origins import read_origin
+from vllm_gateway.settings.section import (
+    Count,
+    FilePath,
+    Lifetime,
+    LogLevel,
+    Minute,
+    Name,
+    NotBool,
+    Percent,
+    Port,
+    RouteName,
+    Seconds,
+    Secret,
+    Section,
+)
 from vllm_gateway.settings.store_urls import read_database_url, read_redis_url
 from vllm_gateway.settings.upstream_url import read_upstream_url
 
@@ -18,49 +33,11 @@ MIN_CONTEXT_TOKENS = 64
 """In a smaller context no turn would ever fit."""
 
 
-def _number_not_bool(value: object) -> object:
-    """Refuse `true` where a number is meant: Python would read it as 1."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic reads ValueError only
-    return value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _secret_or_none(value: object) -> object:
-    """Read an empty secret as none: `${KEY:-}` without KEY is how people write an optional one."""
-    return None if value == "" else value
-
-
 def _room_or_none(tokens: int) -> int:
     """Refuse a context in which no turn would ever fit."""
     if 0 < tokens < MIN_CONTEXT_TOKENS:
         raise ValueError(f"must be 0, or at least {MIN_CONTEXT_TOKENS}")
     return tokens
-
-
-_Number = BeforeValidator(_number_not_bool)
-Port = Annotated[int, Field(ge=0, le=65535), _Number]
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Secret = Annotated[SecretStr | None, BeforeValidator(_secret_or_none)]
-FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
-Seconds = Annotated[float, Field(ge=0, le=86_400), _Number]
-Lifetime = Annotated[float, Field(ge=0, le=31_536_000), _Number]
-Minute = Annotated[float, Field(gt=0, le=3600), _Number]
-Percent = Annotated[float, Field(ge=0, le=100), _Number]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000), _Number]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-
-
-class Section(BaseModel):
-    """What all parts of the settings share: they never change, and a key that they do not know is a fault."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, validate_default=True
-    )
 
 
 class Upstream(Section):
@@ -77,7 +54,7 @@ class Upstream(Section):
     """Key that the gateway sends to this replica (vLLM's `--api-key`). Without one no key is sent; the caller's own
     key never reaches a replica."""
 
-    weight: Annotated[float, Field(gt=0, le=1000), _Number] = 1.0
+    weight: Annotated[float, Field(gt=0, le=1000), NotBool] = 1.0
     """Share of the route's work: a replica of weight 2 gets twice as much as one of weight 1."""
 
     tokenizer_path: FilePath | None = None
@@ -85,59 +62,17 @@ class Upstream(Section):
     gateway counts a conversation's tokens itself; without it the replica does (`/tokenize`). Needs the extra
     `tokenizer`."""
 
+    max_concurrent: Count = 0
+    """Requests that this gateway sends to the replica at the same time; more wait in the queue. 0: no limit."""
+
+    priority_scheduling: bool = False
+    """The replica was started with `--scheduling-policy priority`: the callers' priorities are passed on to it. Without
+    that option vLLM refuses requests that have one."""
+
     @property
     def root(self) -> str:
         """The address without `/v1` and without a trailing slash."""
         return self.url.removesuffix("/v1")
-
-
-class Auth(Section):
-    """Who may call the gateway."""
-
-    mode: Literal["none", "keys", "upstream"] = "none"
-    """`none`: everyone who reaches the port. `keys`: callers with one of `client_keys`. `upstream`: the replica checks
-    the caller's key."""
-
-    client_keys: tuple[Annotated[SecretStr, AfterValidator(read_client_key)], ...] = ()
-    """Keys that clients may use, as they send them (`Authorization: Bearer`, `X-API-Key` or `api-key`): 8 to 512
-    characters each. Each is a caller of its own: it sees its own conversations only. Needs `mode: keys`."""
-
-    keys_file: str | None = None
-    """File with the hashes of the client keys, written by `vllm-gateway keys create`."""
-
-    admin_key: Secret = None
-    """Key of the admin listener."""
-
-
-class Limits(Section):
-    """What one caller, and one request, may cost. 0 means no limit."""
-
-    requests_per_minute: Count = 0
-    """Requests per minute and caller. 0: no limit."""
-
-    requests_per_second: Count = 0
-    """Requests per second and caller. 0: no limit."""
-
-    tokens_per_minute: Count = 0
-    """Tokens, prompt and answer together, per minute and caller. 0: no limit."""
-
-    concurrent: Count = 0
-    """Requests of one caller at the same time. 0: no limit."""
-
-    per: Literal["key", "ip"] = "key"
-    """What makes a caller: the client key, or the client's address."""
-
-    max_tokens_cap: Count = 0
-    """Highest `max_tokens` that a request may ask for. 0: no limit but the model's."""
-
-    max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824), _Number] = 10_485_760
-    """Largest request body in bytes. A larger one gets 413 and reaches no replica."""
-
-    max_header_bytes: Annotated[int, Field(ge=1024, le=1_048_576), _Number] = 65_536
-    """Largest head of a request (request line and headers) in bytes. A larger one gets 431."""
-
-    max_json_depth: Annotated[int, Field(ge=4, le=250), _Number] = 64
-    """Deepest nesting of a JSON body. A deeper one gets 400 and reaches no replica."""
 
 
 class Cache(Section):
@@ -174,7 +109,7 @@ class Session(Section):
     """Tokens that a conversation may hold, its next answer included, before its oldest turns are dropped; at least 64.
     0: the model's `max_model_len`."""
 
-    reply_tokens: Annotated[int, Field(ge=1, le=1_000_000), _Number] = 512
+    reply_tokens: Annotated[int, Field(ge=1, le=1_000_000), NotBool] = 512
     """Room that is kept for the answer of a turn that names no `max_tokens`; at most a quarter of the context."""
 
     turn_wait_s: Seconds = 60.0
@@ -204,7 +139,7 @@ class Metrics(Section):
 class Retry(Section):
     """A second chance on another replica, before the first byte of the answer has reached the caller."""
 
-    attempts: Annotated[int, Field(ge=1, le=10), _Number] = 3
+    attempts: Annotated[int, Field(ge=1, le=10), NotBool] = 3
     """Replicas that are asked for one request at most, the first one included. 1: no retry."""
 
     budget_percent: Percent = 20.0
@@ -213,10 +148,16 @@ class Retry(Section):
 
 
 class Timeouts(Section):
-    """How long the gateway waits for a replica. 0 switches a time-out off."""
+    """How long the gateway waits for a replica, and for its callers. 0 switches a time-out off."""
 
     connect_s: Seconds = 5.0
     """Seconds to connect to a replica. Then the next replica is tried, or the caller gets 502."""
+
+    request_head_s: Seconds = 10.0
+    """Seconds that a caller may take to send the head of a request. Then it gets 408."""
+
+    request_body_s: Seconds = 30.0
+    """Seconds that a caller may take to send the body of a request. Then it gets 408."""
 
     first_token_s: Seconds = 60.0
     """Seconds from a streaming request to the first byte of its answer. Then the caller gets 504."""
@@ -251,7 +192,7 @@ class Settings(Section):
     port: Port = 8080
     """Port to listen on. 0 lets the system choose a free one."""
 
-    workers: Annotated[int, Field(ge=1, le=256), _Number] = 1
+    workers: Annotated[int, Field(ge=1, le=256), NotBool] = 1
     """Processes that serve."""
 
     log_level: LogLevel = "info"
@@ -260,7 +201,7 @@ class Settings(Section):
     upstreams: tuple[Upstream, ...] = ()
     """The replicas. With none, `serve` starts the embedded engine, which invents its answers."""
 
-    aliases: dict[Name, Name] = {}
+    aliases: dict[Name, Name] = {}  # noqa: RUF012 - pydantic copies defaults
     """Other names for models, `{name that clients use: name that replicas serve}`. An alias appears in `/v1/models`."""
 
     default_route: RouteName | None = None
@@ -274,8 +215,8 @@ class Settings(Section):
     """Models that callers may use, as they name them. Others get 403 and are not listed. Empty: every model."""
 
     ambiguous_model: Literal["balance", "reject"] = "balance"
-    """When several routes serve the model that a request names: `balance` uses all of them, `reject` answers 409
-    with their names."""
+    """When several routes serve the model that a request names: `balance` uses all of them, `reject` refuses
+    the request and names them."""
 
     cors_origins: tuple[Annotated[str, AfterValidator(read_origin)], ...] = ()
     """Web pages that may call the gateway from a browser, by origin (`https://chat.example.org`); `*` for all. Empty:
@@ -284,8 +225,25 @@ class Settings(Section):
     auth: Auth = Auth()
     """Who may call the gateway."""
 
+    admin: Admin = Admin()
+    """The admin listener."""
+
     limits: Limits = Limits()
-    """What one caller, and one request, may cost."""
+    """What one caller may use, and how large one request may be."""
+
+    rules: Rules = Rules()
+    """What may be asked."""
+
+    queue: Queue = Queue()
+    """Where requests wait when every replica is full."""
+
+    isolate_prefix_cache: bool = False
+    """`true` keeps callers from finding out, by the time that an answer takes, what others have asked: each caller's
+    prompts are cached apart in the replicas (`cache_salt`)."""
+
+    tenant_secret: Secret = None
+    """From this and the caller the `cache_salt` is made. Gateways that share replicas need the same one. Without it
+    each process makes one up."""
 
     cache: Cache = Cache()
     """Answers that are kept and given again."""
@@ -302,7 +260,7 @@ class Settings(Section):
     retry: Retry = Retry()
     """A second chance on another replica."""
 
-    fallbacks: dict[Name, tuple[Name, ...]] = {}
+    fallbacks: dict[Name, tuple[Name, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
     """Models to try, in order, after every replica of a model has failed: `{model: [other, ...]}`."""
 
     timeouts: Timeouts = Timeouts()
@@ -311,9 +269,9 @@ class Settings(Section):
     probe: Probe = Probe()
     """How the gateway watches its replicas."""
 
-    drain_s: Annotated[float, Field(ge=0, le=3600), _Number] = 30.0
+    drain_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 30.0
     """Seconds that running answers get to finish after SIGTERM. What still runs then ends with an error event."""
 
-    sse_heartbeat_s: Annotated[float, Field(ge=0, le=3600), _Number] = 15.0
+    sse_heartbeat_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 15.0
     """Seconds of silence after which a stream of the `/api` routes carries a comment, so that proxies keep it open.
     0: none."""

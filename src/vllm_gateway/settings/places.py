@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from vllm_gateway.settings.model import Section, Settings
+from vllm_gateway.settings.model import Settings
+from vllm_gateway.settings.section import Section
 
 Place: TypeAlias = tuple[str | int, ...]
 Shape: TypeAlias = Any

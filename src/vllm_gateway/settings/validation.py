@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vllm_gateway.settings.available import REFUSED, not_available
+from vllm_gateway.settings.available import not_available
 from vllm_gateway.settings.consistent import contradictions
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.places import Place, in_order, keys_at, unknown_key
@@ -30,7 +30,7 @@ def validate(tree: Tree) -> tuple[Settings, list[Problem]]:
 def _unavailable(origin: str, sentence: str) -> str:
     """Return the sentence; who set an earlier service's variable is told what to do with that."""
     name = alias_of(origin)
-    return sentence if name is None else f"{REFUSED}; unset {name}"
+    return sentence if name is None else f"is not available in this version; unset {name}"
 
 
 def _wrong_values(tree: Tree) -> Iterator[Problem]:

@@ -8,10 +8,17 @@ from http import HTTPStatus
 from typing import Protocol
 
 from vllm_gateway import codec
-from vllm_gateway.errors import ReplicaFailed, ReplicaTruncated
+from vllm_gateway.errors import ContentRefused, ReplicaFailed, ReplicaTruncated
 from vllm_gateway.exchange import Exchange, Headers, Sink, Watch
 from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.verdicts import MAX_ERROR_BYTES, Verdict, judge, judge_event
+from vllm_gateway.upstream.verdicts import (
+    KEY_STATUSES,
+    MAX_ERROR_BYTES,
+    Verdict,
+    callers_key_refused,
+    judge,
+    judge_event,
+)
 
 HOLD_BYTES = 1024 * 1024
 """An answer in one piece is held back up to this size, so that a replica that dies meanwhile can be replaced."""
@@ -87,6 +94,7 @@ class EventStream:
         self._exchange = exchange
         self._sink = sink
         self._watch = watch
+        exchange.watch = watch
 
     @property
     def has_delivered(self) -> bool:
@@ -99,6 +107,8 @@ class EventStream:
             events = self._watch.feed(data)
         except ReplicaFailed as error:
             raise failure(error) from None
+        except ContentRefused as refused:  # the replica did nothing wrong, and another one would say the same
+            raise AttemptFailed(Verdict(refused)) from None
         if events:
             if not self._exchange.is_event_stream:
                 start_stream(self._exchange, self._sink)
@@ -186,6 +196,7 @@ class ErrorAnswer:
         self._headers = headers
         self._operation = exchange.operation
         self._path = exchange.asked.path if exchange.asked is not None else None
+        self._has_callers_key = bool(exchange.caller.upstream_key)
         self._body = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -198,6 +209,8 @@ class ErrorAnswer:
     def end(self) -> None:
         """Give the verdict."""
         body = bytes(self._body)
+        if self._has_callers_key and self._status in KEY_STATUSES:
+            raise AttemptFailed(callers_key_refused())
         verdict = judge(self._status, self._headers, body, self._operation, path=self._path)
         raise AttemptFailed(verdict, status=self._status, body=body)
 
@@ -209,7 +222,7 @@ class ErrorAnswer:
 def start(exchange: Exchange, sink: Sink, status: int, headers: Headers) -> None:
     """Begin the reply."""
     exchange.status = status
-    sink.start(status, exchange.operation.dialect.reply_headers(exchange.id) + headers)
+    sink.start(status, exchange.operation.dialect.reply_headers(exchange.id) + exchange.told + headers)
 
 
 def start_stream(exchange: Exchange, sink: Sink) -> None:

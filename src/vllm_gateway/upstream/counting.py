@@ -34,6 +34,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 _TELLING = (
     "messages",
+    "prompt",
     "tools",
     "chat_template",
     "chat_template_kwargs",
@@ -43,7 +44,7 @@ _TELLING = (
     "media_io_kwargs",
     "mm_processor_kwargs",
 )
-"""What of a chat's body makes its prompt, and has the same name in `/tokenize`."""
+"""What of a body makes its prompt, and has the same name in `/tokenize`."""
 _COUNT = re.compile(rb'"count"\s*:\s*(\d+)')
 _LENGTH = re.compile(rb'"max_model_len"\s*:\s*(\d+)')
 
@@ -67,7 +68,7 @@ class Counting:
     async def count(
         self, serving: Sequence[Replica], body: Mapping[str, Any], *, prefers: str | None = None
     ) -> Counted:
-        """Return the size of the prompt that `body`, a chat completion's, makes; ask the replica `prefers` first.
+        """Return the size of the prompt that the body of a chat or completion makes; ask the replica `prefers` first.
 
         Raises:
             GatewayError: none of them could say; it is the last one's reason.
@@ -76,8 +77,7 @@ class Counting:
             RouteUnsupported: none of them counts tokens.
         """
         question = codec.dumps(_question(body))
-        routes = " ".join(sorted({replica.route for replica in serving}))
-        key = hashlib.blake2b(question, digest_size=16, salt=_salt(routes)).digest()
+        key = _key(serving, body["model"], question)
         counted = self._remembered.get(key)
         if counted is None:
             counted = self._remembered[key] = await self._ask(serving, question, prefers)
@@ -86,6 +86,10 @@ class Counting:
         else:
             self._remembered.move_to_end(key)
         return counted
+
+    def forget(self, serving: Sequence[Replica], body: Mapping[str, Any]) -> None:
+        """Forget the size of a prompt that turned out to be another."""
+        self._remembered.pop(_key(serving, body["model"], codec.dumps(_question(body))), None)
 
     async def _ask(self, serving: Sequence[Replica], question: bytes, prefers: str | None) -> Counted:
         """Ask one replica after the other until one can say, each at most once."""
@@ -114,13 +118,13 @@ class Counting:
         """Return what a replica says, or what to make of it that it does not."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, told = await ask(replica, b"POST", PATH, question, max_bytes=MAX_ANSWER_BYTES)
+                status, headers, told = await ask(replica, b"POST", PATH, question, max_bytes=MAX_ANSWER_BYTES)
         except TimeoutError:
             return Verdict(ReplicaSilent("The model server did not count tokens in time."), is_retryable=True)
         except ConnectionFault:
             return Verdict(ReplicaUnreachable("The model server cannot be reached."), is_retryable=True)
         if status != HTTPStatus.OK:
-            return judge_own(status, told, PATH)
+            return judge_own(status, headers, told, PATH)
         return _read(told) or Verdict(
             ReplicaFailed("The model server's count of tokens makes no sense."), is_retryable=True
         )
@@ -139,8 +143,19 @@ def _question(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**asked, "chat_template_kwargs": given} if given else asked
 
 
-def _salt(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def _key(serving: Sequence[Replica], model: str, question: bytes) -> bytes:
+    """Return what names a prompt as long as those who read it are the same: none was away, and none changed its model.
+
+    `created` says nothing: vLLM writes the time of the look there.
+    """
+    them = sorted((replica.name, replica.route, replica.returns, _weights(replica, model)) for replica in serving)
+    salt = hashlib.blake2b(repr(them).encode(), digest_size=16).digest()
+    return hashlib.blake2b(question, digest_size=16, salt=salt).digest()
+
+
+def _weights(replica: Replica, model: str) -> str:
+    row = replica.models.get(model, {})
+    return f"{row.get('root')} {row.get('max_model_len')}"
 
 
 def _read(told: bytes) -> Counted | None:

@@ -1,6 +1,8 @@
 """The replicas: where each one is, what it serves, how it does, and the connections that are kept open to it."""
 
 import logging
+import math
+import re
 import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,6 +20,12 @@ IDLE_S = 4.0
 """How long a free connection is kept. vLLM closes after 5 s; a request sent in that moment would be lost."""
 MAX_IDLE = 256
 """Free connections kept for each replica; more than vLLM runs at once by default."""
+_SENDABLE_KEY = re.compile(rb"[\x21-\x7e]{1,4096}")
+
+
+def is_sendable(key: bytes) -> bool:
+    """Say whether a key can stand in a header: visible ASCII characters only, so that it cannot end the line."""
+    return _SENDABLE_KEY.fullmatch(key) is not None
 
 
 class Replica:
@@ -41,6 +49,14 @@ class Replica:
         """Requests that it is answering for this gateway now."""
         self.turn = 0.0
         """Its place in the order of those that are equally busy: the lowest comes next."""
+        self.takes_priority = upstream.priority_scheduling
+        """It looks at the `priority` of requests, and refuses none for having one."""
+        self.max_outstanding = upstream.max_concurrent or math.inf
+        """So many requests it is sent at once by the settings."""
+        self.learned_outstanding = math.inf
+        """So many by what its own waiting line said last."""
+        self.returns = 0
+        """How often it came (back) in; between two times it may have become another model."""
         self.lacks: set[str] = set()
         """Routes that it turned out not to offer."""
         self._clock = clock
@@ -54,12 +70,29 @@ class Replica:
             tls=ssl.create_default_context() if is_tls else None,
         )
         self._path = where.path.rstrip("/").encode()
-        self._head = self._constant_head(where.netloc, upstream)
+        self._keyless_head = self._constant_head(where.netloc)
+        self._head = self._keyless_head
+        if upstream.api_key is not None:
+            self._head += _authorization(upstream.api_key.get_secret_value().encode())
 
     @property
     def is_usable(self) -> bool:
         """It may be asked now."""
         return self.health.is_usable
+
+    @property
+    def has_room(self) -> bool:
+        """It may be asked one thing more."""
+        return self.is_usable and self.outstanding < min(self.max_outstanding, self.learned_outstanding)
+
+    def learn_room(self, waiting: int, *, most_waiting: int) -> None:
+        """Take it from the length of its waiting line how many requests are enough for it, until the next look.
+
+        The look is seconds old when it is used, so it does not shut the replica: as many requests as it could take then
+        without letting more than `most_waiting` wait, it may have now.
+        """
+        too_many = waiting - most_waiting
+        self.learned_outstanding = max(1, self.outstanding - too_many) if too_many >= 0 else math.inf
 
     def see(self, sign: Sign) -> None:
         """Take note of a sign of its health."""
@@ -69,12 +102,26 @@ class Replica:
             log.warning("replica %s is out: %s", self.name, sign.name.lower())
             self.lacks.clear()
         elif self.health.is_usable and not before.is_usable:
+            self.returns += 1
             log.info("replica %s is in", self.name)
 
-    def request(self, method: bytes, path: str, headers: bytes = b"", body: bytes = b"") -> bytes:
-        """Return the bytes of a request to it; `headers` are whole lines."""
+    def request(
+        self, method: bytes, path: str, headers: bytes = b"", body: bytes = b"", *, callers_key: bytes = b""
+    ) -> bytes:
+        """Return the bytes of a request to it; `headers` are whole lines.
+
+        It carries the replica's key of the settings, or in its place `callers_key`; never both.
+
+        Raises:
+            ValueError: no header can hold `callers_key`.
+        """
         length = b"Content-Length: %d\r\n" % len(body) if body else b""
-        return b"".join((method, b" ", self._path, path.encode(), self._head, headers, length, b"\r\n", body))
+        head = self._head
+        if callers_key:
+            if not is_sendable(callers_key):
+                raise ValueError("A caller's key must have visible ASCII characters only.")
+            head = self._keyless_head + _authorization(callers_key)
+        return b"".join((method, b" ", self._path, path.encode(), head, headers, length, b"\r\n", body))
 
     async def checkout(self) -> Connection:
         """Return a free connection, an open one if there is one; raise `ConnectionFault` if none can be made."""
@@ -109,17 +156,20 @@ class Replica:
         self._idle = kept
 
     @staticmethod
-    def _constant_head(host: str, upstream: Upstream) -> bytes:
-        """Return what the head of every request to it has in common; made once."""
+    def _constant_head(host: str) -> bytes:
+        """Return what the head of every request to it has in common, but for the key; made once."""
         lines = [
             b" HTTP/1.1",
             b"Host: " + host.encode(),
             b"User-Agent: vllm-gateway/" + __version__.encode(),
             b"Accept-Encoding: identity",
         ]
-        if upstream.api_key is not None:
-            lines.append(b"Authorization: Bearer " + upstream.api_key.get_secret_value().encode())
         return b"\r\n".join(lines) + b"\r\n"
+
+
+def _authorization(key: bytes) -> bytes:
+    """Return the line that carries a key."""
+    return b"Authorization: Bearer " + key + b"\r\n"
 
 
 class Pool:

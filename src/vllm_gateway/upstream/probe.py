@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from vllm_gateway import codec
@@ -10,6 +11,7 @@ from vllm_gateway.settings.model import Probe as ProbeSettings
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
+from vllm_gateway.upstream.gauges import read_gauges
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.pool import IDLE_S, Pool, Replica
 
@@ -22,7 +24,26 @@ _REFRESH_PAUSE_S = 1.0
 class Prober:
     """Keeps what is known of the replicas up to date."""
 
-    def __init__(self, pool: Pool, settings: ProbeSettings, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        settings: ProbeSettings,
+        *,
+        clock: Clock,
+        most_waiting: int = 0,
+        looked_at: Callable[[Replica], None] | None = None,
+    ) -> None:
+        """Look at the replicas of `pool`.
+
+        Args:
+            pool: The replicas.
+            settings: How often, and how long a look may take.
+            clock: The gateway's time.
+            most_waiting: So many requests may wait inside a replica; 0 does not look at that.
+            looked_at: Is told of every replica that was looked at.
+        """
+        self._most_waiting = most_waiting
+        self._tell = looked_at
         self._pool = pool
         self._settings = settings
         self._clock = clock
@@ -70,20 +91,31 @@ class Prober:
         else:
             replica.see(Sign.PROBE_ANSWERED)
         replica.is_known = True
+        if self._tell is not None:
+            self._tell(replica)
         replica.close_idle(older_than_s=IDLE_S)
 
     async def _ask(self, replica: Replica) -> None:
         """Take in what a replica says of itself; raise when it is not well."""
-        status, _ = await ask(replica, b"GET", "/health")
+        status = (await ask(replica, b"GET", "/health")).status
         if status not in {200, 404}:  # a server without this route may still be well
             raise _NotWell(f"/health says {status}")
         asked_at = self._clock.now()
-        status, body = await ask(replica, b"GET", "/v1/models")
+        status, _, body = await ask(replica, b"GET", "/v1/models")
         models = _models(body) if status == 200 else None  # noqa: PLR2004
         if models is None:
             raise _NotWell(f"/v1/models says {status}")
         replica.latency_s = self._clock.now() - asked_at
         replica.models = models
+        if self._most_waiting:
+            await self._look_at_line(replica)
+
+    async def _look_at_line(self, replica: Replica) -> None:
+        """See how many requests wait inside a replica; one that does not tell is no worse for that."""
+        status, _, page = await ask(replica, b"GET", "/metrics")
+        gauges = read_gauges(page) if status == 200 else None  # noqa: PLR2004
+        if gauges is not None:
+            replica.learn_room(gauges.waiting, most_waiting=self._most_waiting)
 
 
 class _NotWell(Exception):

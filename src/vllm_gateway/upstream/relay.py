@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import ReplicasUnusable, ReplicaUnreachable, RouteUnsupported
@@ -26,6 +27,24 @@ FORWARDED = frozenset({b"anthropic-version", b"anthropic-beta", b"endpoint-load-
 steer."""
 
 
+class Rooms(Protocol):
+    """Hands out places on replicas that can take only so much."""
+
+    async def enter(
+        self,
+        exchange: Exchange,
+        replicas: Sequence[Replica],
+        choose: Callable[[Sequence[Replica], str | None], Replica],
+        sink: Sink,
+    ) -> Replica:
+        """Return a replica on which a place was taken for the exchange."""
+        ...
+
+    def leave(self, exchange: Exchange, replica: Replica) -> None:
+        """Give the place back."""
+        ...
+
+
 class Relay:
     """Gets an exchange answered by one of the replicas it is given."""
 
@@ -33,6 +52,7 @@ class Relay:
         self,
         pool: Pool,
         *,
+        rooms: Rooms | None = None,
         choose: Callable[[Sequence[Replica], str | None], Replica],
         retry: Retry,
         timeouts: Timeouts,
@@ -40,6 +60,7 @@ class Relay:
         clock: Clock,
     ) -> None:
         self._pool = pool
+        self._rooms = rooms
         self._choose = choose
         self._most_attempts = retry.attempts
         self._budget = RetryBudget(percent=retry.budget_percent, clock=clock)
@@ -58,12 +79,11 @@ class Relay:
         untried = self._fit(exchange, serving)
         headers = _headers(exchange)
         while True:
-            replica = self._choose(untried, exchange.prefers)
+            replica = await self._place(exchange, untried, sink)
             untried.remove(replica)
             try:
                 await self._try(exchange, replica, headers, body, sink)
             except AttemptFailed as failed:
-                self._learn(exchange, replica, failed)
                 if not untried or not self._may_go_on(exchange, failed.verdict):
                     _conclude(exchange, failed, sink)
                     return
@@ -81,6 +101,20 @@ class Relay:
             raise RouteUnsupported(f"No model server offers {path} for this model.")
         return fit
 
+    async def _place(self, exchange: Exchange, untried: Sequence[Replica], sink: Sink) -> Replica:
+        """Take a place on one of the replicas, and wait for one where all of them are full."""
+        if self._rooms is not None:
+            return await self._rooms.enter(exchange, untried, self._choose, sink)
+        replica = self._choose(untried, exchange.prefers)
+        replica.outstanding += 1
+        return replica
+
+    def _give_back(self, exchange: Exchange, replica: Replica) -> None:
+        if self._rooms is not None:
+            self._rooms.leave(exchange, replica)
+        else:
+            replica.outstanding -= 1
+
     def _may_go_on(self, exchange: Exchange, verdict: Verdict) -> bool:
         """Say whether another replica may be asked; one that only lacks the route has cost nothing."""
         if verdict.lacks_route:
@@ -94,25 +128,27 @@ class Relay:
             replica.see(failed.verdict.sign)
         if failed.verdict.lacks_route:
             replica.lacks.add(_path(exchange))
-        log.debug("exchange %s: replica %s: %s", exchange.id, replica.name, failed)
+        log.debug("exchange %s: replica %s: %r", exchange.id, replica.name, str(failed))  # it may be in its words
 
     async def _try(self, exchange: Exchange, replica: Replica, headers: bytes, body: bytes, sink: Sink) -> None:
         """Ask one replica; a connection that it had closed while it was free is no failure of anybody."""
-        exchange.attempts += 1
-        exchange.replica = replica.name
-        request = replica.request(b"POST", _path(exchange), headers, body)
-        self._pool.chosen(replica)
-        replica.outstanding += 1
         began = self._clock.now()
         try:
+            exchange.attempts += 1
+            exchange.replica = replica.name
+            request = replica.request(b"POST", _path(exchange), headers, body, callers_key=exchange.caller.upstream_key)
+            self._pool.chosen(replica)
             try:
                 await self._hear(exchange, replica, await _connected(replica.checkout), request, sink)
             except AttemptFailed as failed:
                 if not failed.is_stale or self._clock.now() - began > _STALE_S:
                     raise
                 await self._hear(exchange, replica, await _connected(replica.connect), request, sink)
+        except AttemptFailed as failed:
+            self._learn(exchange, replica, failed)  # first: the place goes to nobody when the replica is out
+            raise
         finally:
-            replica.outstanding -= 1
+            self._give_back(exchange, replica)
         if replica.health.failures:
             replica.see(Sign.ANSWERED)
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from vllm_gateway import codec
 from vllm_gateway.errors import (
     GatewayError,
+    KeyRefused,
     ModelUnknown,
     ReplicaFailed,
     ReplicaOverloaded,
@@ -18,6 +19,8 @@ from vllm_gateway.upstream.health import Sign
 
 MAX_ERROR_BYTES = 64 * 1024
 """More than this of an error is not read: no error needs it, and some have come to many megabytes."""
+KEY_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""What a replica says that does not accept a key."""
 _RETRY_AFTER_S = 1.0
 """vLLM says 503 without saying for how long; its queue moves within a second."""
 _MOST_RETRY_AFTER_S = 120.0
@@ -50,9 +53,14 @@ def judge(status: int, headers: Headers, body: bytes, operation: Operation, *, p
     return replace(verdict, passes=passes)
 
 
-def judge_own(status: int, body: bytes, path: str) -> Verdict:
+def callers_key_refused() -> Verdict:
+    """Return what it means that a replica does not accept the caller's own key; it says nothing of the replica."""
+    return Verdict(KeyRefused("The model server does not accept your API key. Check it, or ask for another one."))
+
+
+def judge_own(status: int, headers: Headers, body: bytes, path: str) -> Verdict:
     """Judge an answer, whose status is not 200, to a question of the gateway's own."""
-    return _judge(status, [], _json(body), path)
+    return _judge(status, headers, _json(body), path)
 
 
 def _judge(status: int, headers: Headers, value: object, path: str) -> Verdict:
@@ -62,7 +70,7 @@ def _judge(status: int, headers: Headers, value: object, path: str) -> Verdict:
     if status == HTTPStatus.NOT_FOUND and _is_about_the_model(value):
         sentence = "The model is no longer served. Try again in a moment."
         return Verdict(ModelUnknown(sentence, param="model"), is_retryable=True)
-    if status in {401, 403}:
+    if status in KEY_STATUSES:
         sentence = "The model server does not accept the gateway's key. Whoever runs the gateway must set it right."
         return Verdict(ReplicaFailed(sentence), is_retryable=True, sign=Sign.FAILED)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.NOT_IMPLEMENTED:

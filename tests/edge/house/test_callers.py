@@ -3,11 +3,11 @@
 import pytest
 from fastapi import Request
 
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.edge.house.callers import admitting
 from vllm_gateway.errors import KeyRefused
 from vllm_gateway.exchange import ANONYMOUS
-from vllm_gateway.settings.model import Auth
+from vllm_gateway.settings.admission import Auth
 
 
 def request(*headers: tuple[bytes, bytes]) -> Request:

@@ -1,6 +1,10 @@
 """Errors of the house, those of its framework included."""
 
+import logging
+
+import httpx2
 import pytest
+from fastapi import FastAPI
 
 from tests.edge.house.replicas import serving
 from tests.gateway import gateway
@@ -8,7 +12,7 @@ from tests.scripted import scripted
 from tests.wire.sims import fleet
 from vllm_gateway.dialects.openai import OpenAI
 from vllm_gateway.dialects.plain import Plain
-from vllm_gateway.edge.house.faults import PLAIN_PATHS, dialect_of
+from vllm_gateway.edge.house.faults import PLAIN_PATHS, answer_faults, dialect_of
 
 
 async def test_unknown_paths_and_methods_are_told_in_openais_shape() -> None:
@@ -47,3 +51,48 @@ async def test_half_characters_cost_nothing_but_a_refusal() -> None:
             reply = await door.http.post(path, content=b'{"%s": "\\ud800"}' % field, headers=json)
             assert reply.status_code in {200, 201, 400, 422}, reply.text
             assert reply.status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/sessions", "GET, POST"),
+        ("/v1/sessions/x", "DELETE, GET, PATCH"),
+        ("/v1/responses/x", "DELETE, GET"),
+        ("/init_session", "POST"),
+    ],
+)
+async def test_every_method_of_a_path_is_named(path: str, allowed: str) -> None:
+    """Not only those of the route that was found first."""
+    async with fleet() as (_, door):
+        reply = await door.http.put(path, json={})
+    assert (reply.status_code, reply.headers["allow"]) == (405, allowed)
+    assert f"This route takes {allowed} only." in reply.text
+
+
+async def test_a_number_that_json_cannot_hold_is_refused() -> None:
+    """It is not sent back."""
+    async with fleet() as (_, door):
+        reply = await door.http.post("/init_session", json={"vllm_api_key": 10**24})
+    assert reply.status_code == 422
+    assert reply.json()["detail"][0]["input"] is None
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions", "/init_session"])
+async def test_a_defect_is_told_in_the_routes_shape(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With the id that stands in the log, and without a word of what went wrong."""
+    house = FastAPI()
+    answer_faults(house)
+
+    @house.get(path)
+    async def broken() -> None:
+        raise RuntimeError("a secret")
+
+    caplog.set_level(logging.ERROR)
+    transport = httpx2.ASGITransport(house, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://house") as client:
+        reply = await client.get(path)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (500, "internal_error")
+    assert ("detail" in reply.json()) == (path in PLAIN_PATHS)
+    assert "secret" not in reply.text
+    assert reply.headers["x-request-id"] in caplog.text

@@ -1,11 +1,13 @@
 """Sessions in their first shape."""
 
+import contextlib
+
 import pytest
 
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.edge.house.first_shape import Entrance
-from vllm_gateway.errors import KeyRefused
-from vllm_gateway.settings.model import Auth
+from vllm_gateway.errors import KeyRefused, KeysThrottled
+from vllm_gateway.settings.admission import Auth
 
 KEYS = {"mode": "keys", "client_keys": ["sk-12345678"]}
 
@@ -19,14 +21,28 @@ KEYS = {"mode": "keys", "client_keys": ["sk-12345678"]}
         (KEYS, ["replica-key"], ["sk-12345678", "replica-key"], ["", "x"]),
     ],
 )
-def test_a_session_is_begun_with_a_key_that_is_known(
+async def test_a_session_is_begun_with_a_key_that_is_known(
     auth: dict[str, object], upstream_keys: list[str], good: list[str], bad: list[str]
 ) -> None:
     """A client's or a replica's; where there are none, every key will do."""
     entrance = Entrance(Keys(Auth.model_validate(auth)), upstream_keys)
     for key in good:
-        entrance.check(key)
+        await entrance.check(key, "127.0.0.1")
     for key in bad:
         with pytest.raises(KeyRefused) as refusal:
-            entrance.check(key)
+            await entrance.check(key, "127.0.0.1")
         assert refusal.value.status == 401
+
+
+async def test_who_guesses_is_slowed_down() -> None:
+    """The key in the body counts as the one in a header does, and where it stands is told."""
+    entrance = Entrance(Keys(Auth.model_validate(KEYS)), [])
+    with pytest.raises(KeyRefused) as refusal:
+        await entrance.check("wrong", "127.0.0.1")
+    assert refusal.value.param == "vllm_api_key"
+    for _ in range(100):
+        with contextlib.suppress(KeyRefused, KeysThrottled):
+            await entrance.check("wrong", "127.0.0.1")
+    with pytest.raises(KeysThrottled):
+        await entrance.check("wrong", "127.0.0.1")
+    await entrance.check("sk-12345678", "127.0.0.1")

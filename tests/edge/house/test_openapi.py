@@ -82,3 +82,18 @@ async def test_the_pages_need_no_other_host(page: str) -> None:
         for source in sources:
             assert source.startswith("/")
             assert (await door.http.get(source)).status_code == 200
+
+
+async def test_a_route_that_asks_for_a_key_says_so() -> None:
+    """Probes ask for none, and where a session's id is enough there is none to ask for."""
+    paths = (await document())["paths"]
+    keyed = {path for path in paths if all("security" in each for each in paths[path].values())}
+    free = {"/health", "/livez", "/readyz", "/startupz", "/api/healthz"}
+    assert paths.keys() - keyed == free | {"/init_session", "/set_system_prompt", "/stop_session"}
+
+
+async def test_a_route_that_always_streams_tells_of_nothing_else() -> None:
+    """A generated client would read it as JSON."""
+    paths = (await document())["paths"]
+    assert paths["/api/chat/stream"]["post"]["responses"]["200"]["content"].keys() == {"text/event-stream"}
+    assert paths["/api/chat"]["post"]["responses"]["200"]["content"].keys() == {"application/json", "text/event-stream"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from vllm_gateway.edge.house.texts import ModelName, Prompt, Title
+from vllm_gateway.edge.house.texts import ModelName, Prompt, Title, allow_all
 
 
 @pytest.mark.parametrize(("kind", "most"), [(Prompt, 1_000_000), (Title, 256), (ModelName, 256)])
@@ -23,3 +23,8 @@ def test_a_model_has_a_name() -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(ModelName).validate_python("")
     assert TypeAdapter(Title).validate_python("") == ""
+
+
+def test_without_a_deny_list_everything_may_be_said() -> None:
+    """Nothing is refused."""
+    allow_all({"system_prompt": "anything"})

@@ -7,7 +7,7 @@ import pytest
 
 from tests.sessions.stores.places import NOW, TTL_S, Place, said, session, turn
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message
-from vllm_gateway.sessions.store import SessionTaken, Store
+from vllm_gateway.sessions.store import Permit, SessionTaken, Store
 
 AWKWARD = "Zoë 🙂 \u0000 ' \" \\ \n % $1 {}"
 
@@ -347,3 +347,18 @@ async def test_what_was_kept_outlives_the_store(lasting_place: Place) -> None:
     assert await second.find("s", NOW) == kept
     assert await second.messages("s", start=0, limit=9) == list(said("a", "b"))
     assert await second.kept(["resp_1"], NOW) == [response()]
+
+
+async def test_a_turn_whose_permit_was_withdrawn_leaves_no_trace(store: Store) -> None:
+    """Its holder has the lease all the same, and may still give it up."""
+    await store.create(session())
+    await store.begin("s", "h", NOW, lease_s=30)
+    permit = Permit()
+    assert permit.withdraw()
+    assert await store.finish("s", "h", turn("a"), permit) is None
+    assert await store.find("s", NOW) == session()
+    assert await store.messages("s", start=0, limit=9) == []
+    permit = Permit()
+    assert await store.finish("s", "h", turn("b"), permit)
+    assert not permit.withdraw()
+    assert [message.fields["content"] for message in await store.messages("s", start=0, limit=9)] == ["b"]

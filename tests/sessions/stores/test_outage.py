@@ -10,7 +10,7 @@ from tests.sessions.stores.conftest import SHARED
 from tests.sessions.stores.places import NOW, Place, opened, session
 from tests.sessions.stores.way import Way, way_to
 from vllm_gateway.errors import StoreFailed
-from vllm_gateway.sessions.store import SessionTaken, Store
+from vllm_gateway.sessions.store import Permit, SessionTaken, Store
 from vllm_gateway.sessions.stores.outage import SENTENCE, Outage
 from vllm_gateway.sessions.stores.redis import RedisStore
 from vllm_gateway.sessions.stores.sql import SqlStore
@@ -54,7 +54,9 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
     for _ in range(3):
         with pytest.raises(StoreFailed):
             await outage.run(work(DriverFault("refused\nDETAIL: sess_secret")))
+    assert outage.is_on
     await outage.run(work())
+    assert not outage.is_on
     await outage.run(work())
     with pytest.raises(StoreFailed):
         await outage.run(work(DriverFault()))
@@ -109,6 +111,38 @@ async def test_an_operation_outlives_its_caller() -> None:
         await asyncio.wait_for(outage.run(slow()), 0.001)
     await outage.close()
     assert ended.is_set()
+
+
+async def test_a_write_that_takes_too_long_is_not_kept_later() -> None:
+    """Its caller was told that it failed, so the permit is gone when the store comes to it."""
+    outage = Outage("redis", (), limit_s=0.01)
+    permit = Permit()
+
+    async def slow() -> bool:
+        await asyncio.sleep(0.03)
+        return permit.use()
+
+    with pytest.raises(StoreFailed):
+        await outage.run(slow(), permit)
+    assert not permit.use()
+    await outage.close()
+
+
+async def test_a_write_that_is_being_committed_is_waited_for() -> None:
+    """What the store makes of it is what its caller is told."""
+    outage = Outage("redis", (DriverFault,), limit_s=0.05)
+
+    async def slow(permit: Permit, fault: BaseException | None) -> str:
+        assert permit.use()
+        await asyncio.sleep(0.07)
+        return await work(fault)
+
+    permit = Permit()
+    assert await outage.run(slow(permit, None), permit) == "done"
+    permit = Permit()
+    with pytest.raises(StoreFailed):
+        await outage.run(slow(permit, DriverFault()), permit)
+    await outage.close()
 
 
 @pytest.fixture(params=SHARED)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from tests.sessions.stores.places import NOW, Place, session
+from tests.sessions.stores.places import NOW, Place, session, turn
+from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import StoreFailed
 from vllm_gateway.sessions.stores import sql_engines
 from vllm_gateway.sessions.stores.outage import SENTENCE
 from vllm_gateway.sessions.stores.sql import SqlStore
 from vllm_gateway.sessions.stores.sql_tables import VERSION, schema
+from vllm_gateway.sessions.turns import Turns
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
@@ -50,6 +52,67 @@ async def test_a_file_that_is_locked_is_a_failed_store(sqlite_place: Place, monk
         other.execute("COMMIT")
     await store.create(session("other"))
     await sqlite_place.open().create(session("third"))
+
+
+async def test_a_turn_whose_caller_was_told_of_a_failure_is_not_kept_later(sqlite_place: Place) -> None:
+    """The file was locked for longer than the caller was to wait; when it is free, nothing comes after."""
+    store = sqlite_place.open()
+    assert isinstance(store, SqlStore)
+    turns = Turns(store, wait_s=5, clock=SystemClock())
+    await store.create(session(ttl_s=0))
+    store._outage._limit_s = 0.1
+    with closing(sqlite3.connect(sqlite_place.address, isolation_level=None)) as other:
+        async with turns.begin("s", lambda _: True) as held:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreFailed, match=SENTENCE):
+                await held.finish(turn("late"))
+            other.execute("COMMIT")
+    await turns.close()
+    await store.close()
+    assert await store.messages("s", start=0, limit=9) == []
+
+
+async def test_a_turn_whose_caller_left_is_not_kept_later(sqlite_place: Place) -> None:
+    """The file was locked when the caller left, so the turn was not yet kept; the next one begins at once."""
+    store = sqlite_place.open()
+    turns = Turns(store, wait_s=5, clock=SystemClock())
+    await store.create(session(ttl_s=0))
+
+    async def say(word: str) -> None:
+        async with turns.begin("s", lambda _: True) as held:
+            if word == "late":
+                other.execute("BEGIN IMMEDIATE")
+            await held.finish(turn(word))
+
+    with closing(sqlite3.connect(sqlite_place.address, isolation_level=None)) as other:
+        leaving = asyncio.get_running_loop().create_task(say("late"))
+        await asyncio.sleep(0.1)
+        leaving.cancel()
+        await asyncio.sleep(0.01)
+        other.execute("COMMIT")
+    await asyncio.gather(leaving, return_exceptions=True)
+    await say("next")
+    await turns.close()
+    assert [each.fields["content"] for each in await store.messages("s", start=0, limit=9)] == ["next"]
+
+
+async def test_a_turn_that_began_too_late_blocks_nobody(sqlite_place: Place) -> None:
+    """Its caller was told that the store is away; its lease is given up as soon as the store is back."""
+    store = sqlite_place.open()
+    assert isinstance(store, SqlStore)
+    turns = Turns(store, wait_s=2, clock=SystemClock())
+    await store.create(session(ttl_s=0))
+    with closing(sqlite3.connect(sqlite_place.address, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store._outage._limit_s = 0.05
+        with pytest.raises(StoreFailed, match=SENTENCE):
+            async with turns.begin("s", lambda _: True):
+                pass
+        store._outage._limit_s = 5
+        other.execute("COMMIT")
+    async with turns.begin("s", lambda _: True) as held:
+        await held.finish(turn("soon"))
+    await turns.close()
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])

@@ -13,9 +13,10 @@ def test_secrets_become_masks() -> None:
     """A secret is masked inside sections and lists; none stays none."""
     assert plain((SecretStr("sesame"), SecretStr("sesame"))) == [MASK, MASK]
     settings = Settings.model_validate({"upstreams": [{"url": "http://h", "api_key": "sesame"}, {"url": "http://i"}]})
+    more = {"tokenizer_path": None, "max_concurrent": 0, "priority_scheduling": False}
     assert plain(settings.upstreams) == [
-        {"url": "http://h", "route": "default", "api_key": MASK, "weight": 1, "tokenizer_path": None},
-        {"url": "http://i", "route": "default", "api_key": None, "weight": 1, "tokenizer_path": None},
+        {"url": "http://h", "route": "default", "api_key": MASK, "weight": 1, **more},
+        {"url": "http://i", "route": "default", "api_key": None, "weight": 1, **more},
     ]
 
 

@@ -28,6 +28,9 @@ VALUES: dict[str, tuple[str, object]] = {
     "state.redis_url": ("redis://h", SecretStr("redis://h")),
     "session.ttl_s": ("0", 0),
     "session.max_context_tokens": ("4096", 4096),
+    "limits.requests_per_minute": ("60", 60),
+    "limits.requests_per_second": ("5", 5),
+    "limits.max_tokens_cap": ("512", 512),
     "cache.ttl_s": ("0", 0),
 }
 """For the first place of each alias a text, and the value that it means."""
@@ -36,10 +39,6 @@ SPLIT = {"AUTH_REQUIRED", "PROXY_API_KEY", "API_KEY", "USE_REDIS"}
 """Names that mean something else for each place, or need another name beside them."""
 
 LATER = {
-    "RATE_LIMIT_PER_MINUTE": "limits.requests_per_minute",
-    "RATE_LIMIT_PER_MIN": "limits.requests_per_minute",
-    "GATEWAY_RATE_LIMIT_RPS": "limits.requests_per_second",
-    "GATEWAY_MAX_TOKENS_CAP": "limits.max_tokens_cap",
     "METRICS_PUBLIC": "metrics.public",
     "PROMETHEUS_ENABLE": "metrics.public",
 }
@@ -175,11 +174,10 @@ def test_a_door_that_is_said_to_be_open_is_open(text: str, loaded: Load) -> None
 
 
 @pytest.mark.parametrize("text", ["1", "true", "True", "yes", "on"])
-def test_a_door_that_is_said_to_be_shut_needs_a_key(text: str, loaded: Load, refused: Refused) -> None:
-    """`AUTH_REQUIRED` that is on asks for keys; without one the settings are refused, not the door left open."""
+def test_a_door_that_is_said_to_be_shut_is_shut(text: str, loaded: Load) -> None:
+    """`AUTH_REQUIRED` that is on asks for keys; without one nobody comes in before one is made."""
     assert _keys(loaded, AUTH_REQUIRED=text, PROXY_API_KEY=KEY) == ("keys", [KEY])
-    (line,) = refused(environment={"AUTH_REQUIRED": text})
-    assert line.startswith("environment AUTH_REQUIRED: auth.mode asks for keys, and there are none")
+    assert _keys(loaded, AUTH_REQUIRED=text) == ("keys", [])
 
 
 def test_the_mode_of_the_settings_wins(loaded: Load) -> None:
@@ -203,12 +201,14 @@ def test_a_short_key_is_told_without_itself(refused: Refused) -> None:
 
 
 def test_redis_is_used_when_it_is_said(loaded: Load, refused: Refused) -> None:
-    """`USE_REDIS` that is on keeps conversations in Redis at `REDIS_URL`, and needs that address."""
+    """`USE_REDIS` that is on keeps conversations and counts limits in Redis at `REDIS_URL`, and needs that address."""
     settings = loaded(environment={"USE_REDIS": "1", "REDIS_URL": "redis://h:6379/0"}).settings
-    assert settings.session.backend == "redis"
+    assert (settings.session.backend, settings.limits.backend) == ("redis", "redis")
     assert settings.state.redis_url == SecretStr("redis://h:6379/0")
-    (line,) = refused(environment={"USE_REDIS": "true"})
-    assert line == "environment USE_REDIS: session.backend needs the address of Redis; give it in state.redis_url"
+    assert refused(environment={"USE_REDIS": "true"}) == [
+        f"environment USE_REDIS: {place} needs the address of Redis; give it in state.redis_url"
+        for place in ("session.backend", "limits.backend")
+    ]
 
 
 def test_redis_is_not_used_when_it_is_said(loaded: Load) -> None:

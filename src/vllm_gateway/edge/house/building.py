@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from vllm_gateway import __version__
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.edge.house.callers import admitting
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.edge.house.first_shape import Entrance, first_shape_routes
@@ -15,6 +15,8 @@ from vllm_gateway.edge.house.models import model_routes
 from vllm_gateway.edge.house.openapi import describe
 from vllm_gateway.edge.house.responses import response_routes
 from vllm_gateway.edge.house.sessions import session_routes
+from vllm_gateway.edge.house.texts import allow_all
+from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.routing.table import Table
 from vllm_gateway.sessions.book import Book
@@ -35,6 +37,7 @@ class Subjects:
     ledger: Ledger
     keys: Keys
     book: Book
+    screening: Screening | None
     responses: Responses
     upstream_keys: list[str]
     """Keys of the replicas; they begin sessions of the first shape."""
@@ -51,13 +54,14 @@ def build_house(about: Subjects) -> FastAPI:
         strict_content_type=False,  # a body that is not announced is taken as JSON, as on the other routes
     )
     admit = admitting(about.keys)
+    screen = about.screening.check_fields if about.screening is not None else allow_all
     house.include_router(model_routes(about.pool, about.prober, about.table, admit))
     house.include_router(
         health_routes(about.pipeline, about.pool, about.table, about.ledger, is_embedded=about.is_embedded)
     )
-    house.include_router(session_routes(about.book, admit))
+    house.include_router(session_routes(about.book, admit, screen))
     house.include_router(response_routes(about.responses, admit))
-    house.include_router(first_shape_routes(about.book, Entrance(about.keys, about.upstream_keys)))
+    house.include_router(first_shape_routes(about.book, Entrance(about.keys, about.upstream_keys), screen))
     answer_faults(house)
     describe(house)
     return house

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.edge.lane import address_of
 from vllm_gateway.exchange import Caller
 
 Admit = Callable[[Request], Awaitable[Caller]]
@@ -15,6 +16,6 @@ def admitting(keys: Keys) -> Admit:
     """Return the dependency that asks `keys`."""
 
     async def admit(request: Request) -> Caller:
-        return keys.admit(request.scope["headers"])
+        return await keys.admit(request.scope["headers"], address_of(request.scope))
 
     return admit

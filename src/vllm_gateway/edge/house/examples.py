@@ -63,7 +63,7 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/sessions"): _SESSION,
     ("get", "/v1/sessions"): {
         "object": "list",
-        "data": [_SESSION],
+        "data": [{name: value for name, value in _SESSION.items() if name != "system_prompt"}],
         "first_id": ID,
         "last_id": ID,
         "has_more": False,

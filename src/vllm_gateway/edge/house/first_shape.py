@@ -3,16 +3,18 @@
 import hmac
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from vllm_gateway.admission.keys import Keys
+from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.dialects.sessions import whole_seconds
-from vllm_gateway.edge.house.texts import Prompt
+from vllm_gateway.edge.house.texts import Prompt, Screen
+from vllm_gateway.edge.lane import address_of
 from vllm_gateway.errors import KeyRefused
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.owners import BEARER
 
+_WRONG = "The key in 'vllm_api_key' is not one that is known here."
 _EXAMPLE_ID = "sess_0123456789abcdef0123456789abcdef"
 SessionId = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -51,32 +53,39 @@ class Entrance:
         self._keys = keys
         self._upstream_keys = [key.encode() for key in upstream_keys]
 
-    def check(self, key: str) -> None:
+    async def check(self, key: str, address: str) -> None:
         """Return when the key is one that is known, or when no keys are asked for.
 
         Raises:
-            KeyRefused: it is not known.
+            GatewayError: it is not known, or that cannot be told.
         """
         is_open = not self._keys.are_asked_for and not self._upstream_keys
         sent = key.encode("utf-8", "surrogatepass")
         is_upstream = [hmac.compare_digest(sent, each) for each in self._upstream_keys]
-        if not (is_open or any(is_upstream) or self._keys.is_known(key)):
-            raise KeyRefused("The key in 'vllm_api_key' is not one that is known here.", param="vllm_api_key")
+        if is_open or any(is_upstream):
+            return
+        if not self._keys.are_asked_for:
+            raise KeyRefused(_WRONG, param="vllm_api_key")
+        try:
+            await self._keys.admit_key(key, address)
+        except KeyRefused:
+            raise KeyRefused(_WRONG, param="vllm_api_key") from None
 
 
-def first_shape_routes(book: Book, entrance: Entrance) -> APIRouter:
+def first_shape_routes(book: Book, entrance: Entrance, screen: Screen) -> APIRouter:
     """Return the routes; the id of a session is the only credential that they ask for."""
     routes = APIRouter(tags=["sessions, first shape"])
 
     @routes.post("/init_session", summary="Begin a session")
-    async def init_session(body: InitBody) -> dict[str, Any]:
-        entrance.check(body.vllm_api_key)
+    async def init_session(body: InitBody, request: Request) -> dict[str, Any]:
+        await entrance.check(body.vllm_api_key, address_of(request.scope))
         session = await book.begin(BEARER)
         return {"session_id": session.id, "expires_in": whole_seconds(book.expires_in(session))}
 
     @routes.post("/set_system_prompt", summary="Say what the model is told first")
     async def set_system_prompt(body: PromptBody) -> dict[str, Any]:
-        changes: dict[str, str | None] = {"system_prompt": body.system_prompt}
+        changes: dict[str, Any] = {"system_prompt": body.system_prompt}
+        screen(changes)
         session = await book.change(body.session_id, "", changes, is_bearer=True)
         return {"ok": True, "session_id": session.id, "expires_in": whole_seconds(book.expires_in(session))}
 

@@ -9,30 +9,33 @@ from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.edge.house.catalog import catalog, listing
 from vllm_gateway.edge.lane import request_id
 from vllm_gateway.errors import ModelUnknown
+from vllm_gateway.exchange import Caller
 from vllm_gateway.routing.table import Table
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 
 
 def model_routes(pool: Pool, prober: Prober, table: Table, admit: Admit) -> APIRouter:
-    """Return the routes about models."""
-    routes = APIRouter(tags=["models"], dependencies=[Depends(admit)])
+    """Return the routes about models; a caller sees those that its key may ask for."""
+    routes = APIRouter(tags=["models"])
+    allowed = Depends(admit)
 
     @routes.get("/v1/models", summary="Models that may be asked for, merged over all replicas")
     @routes.get("/api/models", summary="Models that may be asked for, as /v1/models lists them")
-    async def list_models(request: Request) -> Response:
+    async def list_models(request: Request, caller: Caller = allowed) -> Response:
         await _look_first(pool, prober)
         for_codex = "client_version" in request.query_params
-        body = codec.dumps(listing(catalog(pool.replicas, table), for_codex=for_codex))
+        body = codec.dumps(listing(catalog(pool.replicas, table.within(caller.models)), for_codex=for_codex))
         return _tagged(body, request)
 
     @routes.get("/v1/models/{model:path}", summary="One model")
-    async def show_model(model: str, request: Request) -> Response:
+    async def show_model(model: str, request: Request, caller: Caller = allowed) -> Response:
         await _look_first(pool, prober)
-        for row in catalog(pool.replicas, table):
+        theirs = table.within(caller.models)
+        for row in catalog(pool.replicas, theirs):
             if row["id"] == model:
                 return _tagged(codec.dumps(row), request)
-        table.find(model, pool.replicas)  # says why not, and what else there is
+        theirs.find(model, pool.replicas)  # says why not, and what else there is
         raise ModelUnknown("No model server offers this model.", param="model")
 
     return routes

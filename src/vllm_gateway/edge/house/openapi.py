@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from vllm_gateway.dialects.bodies import EmbeddingsBody, MessagesBody, OneMessageBody, SessionChatBody, TurnBody
 from vllm_gateway.edge.house.examples import ANSWERS, ID
+from vllm_gateway.edge.house.refusals import SHAPES, of_house, of_replicas
 
 Schema = dict[str, Any]
 _TAGS = (
@@ -28,15 +29,14 @@ _TAGS = (
     "health",
 )
 _REF = "#/components/schemas/{model}"
+_UNREADY = ("/readyz", "/startupz")
+_PROBES = ("/health", "/livez", "/api/healthz", *_UNREADY)
+"""Routes that refuse nothing."""
+_KEY: list[Schema] = [{}, {"key": []}]
+"""How a route that asks for a key says so; a gateway without keys takes none."""
+_NAMING = ("/set_system_prompt", "/stop_session")
+"""Routes whose bodies name a session."""
 _MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
-_ERRORS = {
-    "401": "No key, or a wrong one",
-    "413": "The body, or the conversation, is too large",
-    "429": "Over a limit; `Retry-After` says when to try again",
-    "502": "The model server failed or cannot be reached",
-    "503": "No model server is healthy, or all are full",
-    "504": "The model server was silent for too long",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Page:
     required: tuple[str, ...] = ()
     """Fields that a body of vLLM's own route must have."""
     streams: bool = False
+    always: bool = False
+    """It streams whatever the body says."""
     answer: Schema | None = None
     """An answer in one piece, as an example."""
     others: dict[str, tuple[Schema, Schema]] = field(default_factory=dict)
@@ -173,6 +175,7 @@ PAGES: dict[str, Page] = {
         {"message": "Why is the sky blue?"},
         bodies=(MessagesBody, OneMessageBody),
         streams=True,
+        always=True,
     ),
     "/api/embeddings": Page("api", "Embeddings", {"input": "a text"}, bodies=(EmbeddingsBody,), answer=_EMBEDDINGS),
     "/v1/sessions/{id}/chat": Page(
@@ -203,7 +206,7 @@ def describe(house: FastAPI) -> None:
         if "/chat" not in schema["paths"]:
             models = list(dict.fromkeys(model for page in PAGES.values() for model in page.bodies))
             _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
-            schema["components"].setdefault("schemas", {}).update(definitions.get("$defs", {}))
+            schema["components"].setdefault("schemas", {}).update(definitions.get("$defs", {}) | SHAPES)
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             for path, methods in schema["paths"].items():
                 for method, operation in methods.items():
@@ -217,15 +220,27 @@ def describe(house: FastAPI) -> None:
 
 
 def _complete(operation: Schema, method: str, path: str) -> None:
-    """Add what the framework cannot know of its own routes: an answer, and the status of a wrong body."""
+    """Add what the framework cannot know of its own routes: an answer, and what is answered instead."""
     answers = operation["responses"]
     if (example := ANSWERS.get((method, path))) is not None:
         done = answers.get("200") or answers["201"]
         done["content"] = {"application/json": {"schema": {"type": "object"}, "example": example}}
-    if answers.pop("422", None) is not None:
-        answers["400" if path.startswith("/v1/") else "422"] = {
-            "description": "The request is wrong; the body says how"
-        }
+    if path.endswith("/export"):
+        answers["200"]["content"]["text/markdown"] = {"schema": {"type": "string"}}
+    answers.pop("422", None)
+    if path in _PROBES:
+        if path in _UNREADY:
+            answers["503"] = {"description": "Not yet, or no longer", "content": answers["200"]["content"]}
+        return
+    if path.startswith("/v1/") or path == "/api/models":
+        operation["security"] = _KEY
+    has_body = "requestBody" in operation
+    answers |= of_house(path, has_body=has_body, names="{" in path or path in _NAMING or _is_paged(operation))
+
+
+def _is_paged(operation: Schema) -> bool:
+    """Say whether a query may name what a page begins behind."""
+    return any(parameter["name"] == "after" for parameter in operation.get("parameters", ()))
 
 
 def _operation(path: str, page: Page) -> Schema:
@@ -233,12 +248,12 @@ def _operation(path: str, page: Page) -> Schema:
         "tags": [page.tag],
         "summary": page.summary,
         "operationId": "post_" + path.strip("/").replace("/", "_").replace("{", "").replace("}", ""),
-        "security": [{}, {"key": []}],
+        "security": _KEY,
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _body(page), **_examples(page, 0)}},
         },
-        "responses": {"200": _answer(page)} | {status: {"description": what} for status, what in _ERRORS.items()},
+        "responses": {"200": _answer(page)} | of_replicas(path),
     }
     if "{id}" in path:
         operation["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
@@ -269,9 +284,12 @@ def _examples(page: Page, side: int) -> Schema:
 
 
 def _answer(page: Page) -> Schema:
+    events = {"text/event-stream": {"schema": {"description": "Server-sent events"}}}
+    if page.always:
+        return {"description": "A stream of events", "content": events}
     content: Schema = {"application/json": {"schema": {"type": "object"}}}
     if page.answer is not None:
         content["application/json"] |= _examples(page, 1)
     if page.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content |= events
     return {"description": "The answer; a stream of events where `stream` is true", "content": content}

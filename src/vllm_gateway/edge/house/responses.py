@@ -1,10 +1,10 @@
 """The responses that the gateway keeps: read again, and deleted."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from vllm_gateway.dialects.kept_responses import listed
+from vllm_gateway.dialects.kept_responses import listed, page
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.errors import FieldInvalid
 from vllm_gateway.exchange import Caller
@@ -26,16 +26,23 @@ def response_routes(responses: Responses, admit: Admit) -> APIRouter:
             raise FieldInvalid("A stored response cannot be streamed again; leave out 'stream'.", param="stream")
         return (await responses.find(response_id, caller.id)).response
 
-    @routes.get("/{response_id}/input_items", summary="What was said to get it")
-    async def input_items(caller: Who, response_id: str) -> dict[str, Any]:
+    @routes.get("/{response_id}/input_items", summary="What was said to get it, page by page")
+    async def input_items(
+        caller: Who,
+        response_id: str,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        after: str | None = None,
+        order: Literal["asc", "desc"] = "desc",
+    ) -> dict[str, Any]:
         kept = await responses.find(response_id, caller.id)
-        items = listed(kept.input, kept.id)
+        every = listed(kept.input, kept.id)
+        items, has_more = page(every, limit=limit, after=after, descending=order == "desc")
         return {
             "object": "list",
             "data": items,
             "first_id": items[0]["id"] if items else None,
             "last_id": items[-1]["id"] if items else None,
-            "has_more": False,
+            "has_more": has_more,
         }
 
     @routes.post("/{response_id}/cancel", summary="Refused: no response runs in the background")

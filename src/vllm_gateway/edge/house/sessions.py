@@ -1,14 +1,16 @@
 """`/v1/sessions`: conversations that the gateway keeps, but for their turns, which a replica answers."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict
+from starlette.responses import StreamingResponse
 
 from vllm_gateway import codec
 from vllm_gateway.dialects.sessions import whole_seconds
 from vllm_gateway.edge.house.callers import Admit
-from vllm_gateway.edge.house.texts import ModelName, Prompt, Title
+from vllm_gateway.edge.house.texts import ModelName, Prompt, Screen, Title
 from vllm_gateway.exchange import Caller
 from vllm_gateway.sessions import export
 from vllm_gateway.sessions.book import Book
@@ -33,7 +35,7 @@ class SessionBody(BaseModel):
     title: Title | None = None
 
 
-def session_routes(book: Book, admit: Admit) -> APIRouter:
+def session_routes(book: Book, admit: Admit, screen: Screen) -> APIRouter:
     """Return the routes about sessions; a caller gets at its own only."""
     routes = APIRouter(prefix="/v1/sessions", tags=["sessions"])
     Who = Annotated[Caller, Depends(admit)]  # noqa: N806 - a type
@@ -41,6 +43,7 @@ def session_routes(book: Book, admit: Admit) -> APIRouter:
     @routes.post("", status_code=201, summary="Begin a session")
     async def begin(caller: Who, body: SessionBody | None = None) -> dict[str, Any]:
         wanted = body or SessionBody()
+        screen(wanted.model_dump())
         session = await book.begin(
             caller.id, model=wanted.model, title=wanted.title, system_prompt=wanted.system_prompt
         )
@@ -53,7 +56,7 @@ def session_routes(book: Book, admit: Admit) -> APIRouter:
         sessions, has_more = await book.page(caller.id, limit=limit, after=after)
         return {
             "object": "list",
-            "data": [session_object(session, book) for session in sessions],
+            "data": [_row(session, book) for session in sessions],
             "first_id": sessions[0].id if sessions else None,
             "last_id": sessions[-1].id if sessions else None,
             "has_more": has_more,
@@ -66,6 +69,7 @@ def session_routes(book: Book, admit: Admit) -> APIRouter:
     @routes.patch("/{session_id}", summary="Change system prompt, model or title; null takes it away")
     async def change(caller: Who, session_id: str, body: SessionBody) -> dict[str, Any]:
         changes = body.model_dump(exclude_unset=True)
+        screen(changes)
         return session_object(await book.change(session_id, caller.id, changes), book)
 
     @routes.delete("/{session_id}", summary="End a session and delete all that was said")
@@ -87,7 +91,7 @@ def _add_reading(routes: APIRouter, book: Book, admit: Admit) -> None:
     ) -> dict[str, Any]:
         start = 0 if after is None else after + 1
         session, found = await book.messages(session_id, caller.id, start=start, limit=limit)
-        has_more = start + len(found) < session.messages
+        has_more = bool(found) and start + len(found) < session.messages
         return {
             "object": "list",
             "data": [_message_object(session, start + at, message) for at, message in enumerate(found)],
@@ -101,12 +105,10 @@ def _add_reading(routes: APIRouter, book: Book, admit: Admit) -> None:
         session_id: str,
         format: Literal["markdown", "json"] = "json",  # noqa: A002 - its name in the URL
     ) -> Response:
-        session, found = await book.messages(session_id, caller.id, start=0, limit=export.MOST_MESSAGES)
+        session = await book.find(session_id, caller.id)
         if format == "markdown":
-            return _file(export.markdown(session, found).encode(), "text/markdown; charset=utf-8", f"{session.id}.md")
-        rows = [_message_object(session, at, message) for at, message in enumerate(found)]
-        body = codec.dumps_pretty({"session": session_object(session, book), "messages": rows})
-        return _file(body, "application/json", f"{session.id}.json")
+            return _file(_as_markdown(session, book), "text/markdown; charset=utf-8", f"{session.id}.md")
+        return _file(_as_json(session, book), "application/json", f"{session.id}.json")
 
 
 def session_object(session: Session, book: Book) -> dict[str, Any]:
@@ -134,8 +136,34 @@ def session_object(session: Session, book: Book) -> dict[str, Any]:
 
 
 def _message_object(session: Session, place: int, message: Message) -> dict[str, Any]:
-    return {"place": place, **message.fields, "in_context": place >= session.first_kept}
+    return {**message.fields, "place": place, "in_context": place >= session.first_kept}
 
 
-def _file(body: bytes, media_type: str, name: str) -> Response:
-    return Response(body, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
+def _row(session: Session, book: Book) -> dict[str, Any]:
+    """Return a session as lists have it: without what may be as large as a book."""
+    shown = session_object(session, book)
+    del shown["system_prompt"]
+    return shown
+
+
+async def _as_markdown(session: Session, book: Book) -> AsyncIterator[bytes]:
+    yield export.heading(session).encode()
+    async for found in book.all_messages(session):
+        yield "".join(map(export.section, found)).encode()
+
+
+async def _as_json(session: Session, book: Book) -> AsyncIterator[bytes]:
+    """Give the parts of one JSON object, a message on a line."""
+    yield b'{"session": ' + codec.dumps_pretty(session_object(session, book)) + b',\n"messages": ['
+    place = 0
+    async for found in book.all_messages(session):
+        rows = [codec.dumps(_message_object(session, place + at, message)) for at, message in enumerate(found)]
+        yield (b",\n" if place else b"\n") + b",\n".join(rows)
+        place += len(found)
+    yield b"\n]}\n"
+
+
+def _file(parts: AsyncIterator[bytes], media_type: str, name: str) -> Response:
+    return StreamingResponse(
+        parts, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'}
+    )

@@ -1,6 +1,7 @@
 """Texts that callers give and that are kept: bounded, and without what no store can hold."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -14,3 +15,10 @@ def _storable(text: str) -> str:
 Prompt = Annotated[str, Field(max_length=1_000_000), AfterValidator(_storable)]
 Title = Annotated[str, Field(max_length=256), AfterValidator(_storable)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_storable)]
+
+Screen = Callable[[dict[str, Any]], None]
+"""Refuses fields that say something denied."""
+
+
+def allow_all(_: dict[str, Any]) -> None:
+    """Refuse nothing."""

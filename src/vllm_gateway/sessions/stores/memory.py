@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
-from vllm_gateway.sessions.store import SessionTaken, StoreFailed
+from vllm_gateway.sessions.store import Permit, SessionTaken, StoreFailed
 
 MAX_SESSIONS = 100_000
 MAX_RESPONSES = 100_000
@@ -41,6 +41,11 @@ class MemoryStore:
         self._responses: dict[str, KeptResponse] = {}
         self._max_sessions = max_sessions
         self._max_responses = max_responses
+
+    @property
+    def is_away(self) -> bool:
+        """Never."""
+        return False
 
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
@@ -117,10 +122,10 @@ class MemoryStore:
         kept.lease_until = now + lease_s
         return True
 
-    async def finish(self, session_id: str, holder: str, turn: Turn) -> Session | None:
+    async def finish(self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None) -> Session | None:
         """Append a turn and give up the lease; None when the holder has none (any more)."""
         kept = self._held(session_id, holder, turn.at)
-        if kept is None:
+        if kept is None or not (permit is None or permit.use()):
             return None
         before = kept.session
         kept.messages += turn.messages

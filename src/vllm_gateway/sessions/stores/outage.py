@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from vllm_gateway.errors import StoreFailed
-from vllm_gateway.sessions.store import SessionTaken
+from vllm_gateway.sessions.store import Permit, SessionTaken
 from vllm_gateway.tasks import Tasks
 
 T = TypeVar("T")
@@ -29,20 +29,30 @@ class Outage:
         self._store = store
         self._faults: tuple[type[Exception], ...] = (*faults, OSError, TimeoutError)
         self._limit_s = limit_s
-        self._is_on = False
+        self.is_on = False
+        """The last operation failed."""
         self._tasks = Tasks(f"{store} store")
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def run(self, operation: Awaitable[T]) -> T:
-        """Return what an operation gives; what its driver raises becomes the one error that callers know."""
+    async def run(self, operation: Awaitable[T], permit: Permit | None = None) -> T:
+        """Return what an operation gives; what its driver raises becomes the one error that callers know.
+
+        An operation with a `permit` that takes too long will not be kept; once it is being committed, what comes of
+        that is waited for, as long again.
+        """
         task = self._tasks.start(self._settle(operation), name="operation")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            async with asyncio.timeout(self._limit_s):
-                settled = await asyncio.shield(task)
+            settled = await self._within_limit(task)
         except TimeoutError as fault:
-            raise self._begin(fault) from fault
+            failed = self._begin(fault)
+            if permit is None or permit.withdraw():
+                raise failed from fault
+            try:
+                settled = await self._within_limit(task)
+            except TimeoutError:
+                raise failed from fault
         if isinstance(settled, StoreFailed | SessionTaken):
             raise settled
         return settled
@@ -52,6 +62,10 @@ class Outage:
         if self._running:
             await asyncio.wait(self._running, timeout=self._limit_s)
         await self._tasks.close()
+
+    async def _within_limit(self, task: "asyncio.Task[T]") -> T:
+        async with asyncio.timeout(self._limit_s):
+            return await asyncio.shield(task)
 
     async def _settle(self, operation: Awaitable[T]) -> T | StoreFailed | SessionTaken:
         """Return what callers expect to be raised, because nobody may be left to take it."""
@@ -66,14 +80,14 @@ class Outage:
             failed = self._begin(fault)
             failed.__cause__ = fault
             return failed
-        if self._is_on:
-            self._is_on = False
+        if self.is_on:
+            self.is_on = False
             log.warning("the %s store of conversations works again", self._store)
         return result
 
     def _begin(self, fault: Exception) -> StoreFailed:
-        if not self._is_on:
-            self._is_on = True
+        if not self.is_on:
+            self.is_on = True
             log.error("the %s store of conversations does not work: %s", self._store, _reason(fault))
         return StoreFailed(SENTENCE, retry_after_s=RETRY_AFTER_S)
 

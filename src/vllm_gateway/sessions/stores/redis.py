@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from vllm_gateway import codec
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
-from vllm_gateway.sessions.store import SessionTaken
+from vllm_gateway.sessions.store import Permit, SessionTaken
 from vllm_gateway.sessions.stores import redis_scripts
 from vllm_gateway.sessions.stores.outage import Outage
 
@@ -61,6 +61,11 @@ class RedisStore:
         self._expire = script(redis_scripts.EXPIRE)
         self._following = script(redis_scripts.FOLLOWING)
 
+    @property
+    def is_away(self) -> bool:
+        """The last operation failed."""
+        return self._outage.is_on
+
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
         await self._outage.run(self._write_new(session))
@@ -101,13 +106,13 @@ class RedisStore:
         lease = [repr(now), holder, repr(now + lease_s), repr(lease_s)]
         return bool(await self._outage.run(self._renew([_key(session_id)], lease)))
 
-    async def finish(self, session_id: str, holder: str, turn: Turn) -> Session | None:
+    async def finish(self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None) -> Session | None:
         """Append a turn and give up the lease; None when the holder has none (any more)."""
         counts = [turn.first_kept, turn.prompt_tokens, turn.output_tokens]
         replica = b"" if turn.replica is None else _bytes(turn.replica)
         said = [codec.dumps([message.fields, message.tokens]) for message in turn.messages]
         asked: list[str | int | bytes] = [repr(turn.at), holder, *counts, int(turn.replica is not None), replica, *said]
-        return _session(await self._outage.run(self._finish([_key(session_id)], asked)))
+        return _session(await self._outage.run(self._append(_key(session_id), asked, permit), permit))
 
     async def abandon(self, session_id: str, holder: str) -> None:
         """Give up the lease; nothing else changes."""
@@ -145,6 +150,14 @@ class RedisStore:
         """Let go of connections and files."""
         await self._outage.close()
         await self._redis.aclose(close_connection_pool=True)
+
+    async def _append(
+        self, key: bytes, asked: list[str | int | bytes], permit: Permit | None
+    ) -> Sequence[bytes | None] | None:
+        if permit is not None and not permit.use():
+            return None
+        appended: Sequence[bytes | None] | None = await self._finish([key], asked)
+        return appended
 
     async def _write_new(self, session: Session) -> None:
         values = [part for name, value in asdict(session).items() if value is not None for part in (name, _text(value))]

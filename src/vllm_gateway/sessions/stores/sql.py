@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
-from vllm_gateway.sessions.store import SessionTaken, StoreFailed
+from vllm_gateway.sessions.store import Permit, SessionTaken, StoreFailed
 from vllm_gateway.sessions.stores.outage import Outage
 from vllm_gateway.sessions.stores.sql_engines import Database
 from vllm_gateway.sessions.stores.sql_tables import (
@@ -56,6 +56,11 @@ class SqlStore:
         self._outage = Outage(database.name, database.faults, limit_s=LIMIT_S)
         self._opening = asyncio.Lock()
         self._is_open = False
+
+    @property
+    def is_away(self) -> bool:
+        """The last operation failed."""
+        return self._outage.is_on
 
     @whole
     async def create(self, session: Session) -> None:
@@ -129,9 +134,11 @@ class SqlStore:
             )
             return renewed.rowcount > 0
 
-    @whole
-    async def finish(self, session_id: str, holder: str, turn: Turn) -> Session | None:
+    async def finish(self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None) -> Session | None:
         """Append a turn and give up the lease; None when the holder has none (any more)."""
+        return await self._outage.run(self._append(session_id, holder, turn, permit), permit)
+
+    async def _append(self, session_id: str, holder: str, turn: Turn, permit: Permit | None) -> Session | None:
         values = {
             "used": turn.at,
             "turns": sessions.c.turns + 1,
@@ -154,6 +161,9 @@ class SqlStore:
                         for place, message in enumerate(turn.messages, start=first)
                     ],
                 )
+            if permit is not None and not permit.use():
+                await connection.rollback()
+                return None
             return session
 
     @whole

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from vllm_gateway.settings.available import NOT_YET, VALUES_NOT_YET
-from vllm_gateway.settings.model import Section, Settings, Upstream
+from vllm_gateway.settings.available import NOT_YET
+from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place, is_section, shape_at, variable, written
+from vllm_gateway.settings.section import Section
 from vllm_gateway.settings.sources.aliases import ALIASES, ROUTE_PREFIX, UPSTREAM_KEY, UPSTREAM_NAMES
 
 _HEAD = """\
@@ -67,12 +68,18 @@ def reference() -> str:
     """Return the whole page."""
     parts = [_HEAD, _table("Settings", "", Settings, ())]
     parts.append(_table("upstreams", _described(Settings.model_fields["upstreams"]), Upstream, ("upstreams", 0)))
-    for key, field in Settings.model_fields.items():
-        section = shape_at((key,))
-        if is_section(section):
-            parts.append(_table(key, _described(field), section, (key,)))
+    parts += _tables(Settings, ())
     parts.append(_ALIASES_HEAD + "".join(f"| {names} | {sets} |\n" for names, sets in _alias_rows()))
     return "\n".join(parts)
+
+
+def _tables(section: type[Section], place: Place) -> Iterator[str]:
+    """Yield the tables of the sections inside a section, and of those inside them."""
+    for key, field in section.model_fields.items():
+        inner = shape_at((*place, key))
+        if is_section(inner):
+            yield _table(written((*place, key)), _described(field), inner, (*place, key))
+            yield from _tables(inner, (*place, key))
 
 
 def _table(title: str, text: str, section: type[Section], place: Place) -> str:
@@ -92,11 +99,7 @@ def _row(place: Place, field: FieldInfo) -> str:
 
 def _described(field: FieldInfo, place: Place = ()) -> str:
     text = " ".join((field.description or "").split()).replace("|", "\\|")
-    if place in NOT_YET:
-        return f"{text} *Not available in this version.*"
-    return " ".join(
-        [text, *(f"*`{value}` is not available in this version.*" for at, value in VALUES_NOT_YET if at == place)]
-    )
+    return f"{text} *Not available in this version.*" if place in NOT_YET else text
 
 
 def _alias_rows() -> Iterator[tuple[str, str]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from vllm_gateway.settings.loading import Loaded
-from vllm_gateway.settings.model import Section
 from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place
+from vllm_gateway.settings.section import Section
 
 
 def shown(loaded: Loaded) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from vllm_gateway.settings.available import NOT_YET
-from vllm_gateway.settings.model import Section, Settings, Upstream
+from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.schema import FILE_NAME
 from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place
+from vllm_gateway.settings.section import Section
 
 _WIDTH = 110
 _HEAD = f"""\
@@ -33,7 +34,7 @@ def _section(section: type[Section], place: Place) -> Iterator[str]:
         if inner in NOT_YET:
             continue
         if isinstance(field.default, Section):
-            yield from _subsection(type(field.default), key, field)
+            yield from _subsection(type(field.default), inner, field)
             continue
         if not place:
             yield ""
@@ -44,12 +45,14 @@ def _section(section: type[Section], place: Place) -> Iterator[str]:
             yield f"#{indent}{key}: {one_line(field.default)}"
 
 
-def _subsection(section: type[Section], key: str, field: FieldInfo) -> Iterator[str]:
-    lines = list(_section(section, (key,)))
+def _subsection(section: type[Section], place: Place, field: FieldInfo) -> Iterator[str]:
+    lines = list(_section(section, place))
+    indent = "  " * (len(place) - 1)
     if lines:
-        yield ""
-        yield from _comment(field.description or "", "")
-        yield f"#{key}:"
+        if not indent:
+            yield ""
+        yield from _comment(field.description or "", indent)
+        yield f"#{indent}{place[-1]}:"
         yield from lines
 
 

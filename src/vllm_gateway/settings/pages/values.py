@@ -3,7 +3,7 @@
 import yaml
 from pydantic import SecretStr
 
-from vllm_gateway.settings.model import Section
+from vllm_gateway.settings.section import Section
 
 MASK = "********"
 

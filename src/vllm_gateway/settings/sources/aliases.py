@@ -58,6 +58,7 @@ _OFF = frozenset({"0", "false", "f", "no", "n", "off"})
 _MODE: Place = ("auth", "mode")
 _CLIENT_KEYS: Place = ("auth", "client_keys")
 _BACKEND: Place = ("session", "backend")
+_LIMITS_BACKEND: Place = ("limits", "backend")
 _REDIS_URL: Place = ("state", "redis_url")
 
 
@@ -70,7 +71,7 @@ def _client_key(text: str) -> Values:
 
 
 def _use_redis(text: str) -> Values:
-    return {_BACKEND: "redis"} if _is_on(text) else {_REDIS_URL: None}
+    return {_BACKEND: "redis", _LIMITS_BACKEND: "redis"} if _is_on(text) else {_REDIS_URL: None}
 
 
 ALIASES = (
@@ -96,7 +97,7 @@ ALIASES = (
     ),
     Alias(
         ("USE_REDIS",),
-        (_BACKEND,),
+        (_BACKEND, _LIMITS_BACKEND),
         note=": `redis` if true; if false, `REDIS_URL` is not read",
         split=_use_redis,
     ),

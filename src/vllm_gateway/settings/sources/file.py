@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vllm_gateway.settings.places import is_container, shape_at
 from vllm_gateway.settings.problems import Problem
+from vllm_gateway.settings.sources.exposed import exposed_secrets
 from vllm_gateway.settings.sources.reading import Assignment, Reading
 from vllm_gateway.settings.sources.variables import Unreadable, Variables, file_text, filled_in
 from vllm_gateway.settings.sources.yaml_text import Leaf, YamlFault, read_leaves, read_value
@@ -27,6 +28,7 @@ def read_file(path: Path, shown: str, sources: Sequence[Variables]) -> Reading:
         if leaves[0].value not in (None, {}):
             reading.problems.append(Problem(shown, "must hold settings, one `key: value` a line"))
         return reading
+    reading.add(problems=exposed_secrets(path, shown, leaves))
     for leaf in leaves:
         _take(reading, leaf, f"{shown}:{leaf.line}", sources)
     return reading

@@ -1,0 +1,71 @@
+"""What every limiter promises."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vllm_gateway.admission.limits.meters import Meter
+
+SLOT_RETRY_S = 1.0
+"""When to try again for a slot: nobody knows when one is given up."""
+
+
+class LimiterAway(Exception):
+    """The place where limits are counted did not answer, or not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of one meter."""
+
+    remaining: int
+    reset_s: float
+    """Until all of it is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What became of a request's wish."""
+
+    left: tuple[Left, ...]
+    """Of every meter, in their order."""
+    refused_by: int | None = None
+    """The meter for which the wait is longest, where the request does not fit."""
+    retry_after_s: float = 0.0
+    """How long that wait is; infinity where the request will never fit."""
+
+    @property
+    def is_admitted(self) -> bool:
+        """Say whether the request may go on."""
+        return self.refused_by is None
+
+
+class Limiter(Protocol):
+    """Counts what is used. Each request has an id that no other ever had."""
+
+    counters: Counter[str]
+    """How often the limiter could not do what it is there for, by what it did instead."""
+
+    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
+        """Take what the request `name` wants of all `meters`, or nothing of any."""
+        ...
+
+    async def settle(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> None:
+        """Give back what was reserved and not used, and charge what was used beyond it.
+
+        None says that nobody knows what was used: what was reserved counts. A request that is not charged has cost
+        nothing at all. Only the first settlement of a request does anything.
+        """
+        ...
+
+    async def extend(self, name: str, meters: Sequence[Meter], tokens: int) -> bool:
+        """Reserve more tokens for a request that is under way; False when a budget does not have them.
+
+        Rates let it go on: they make whoever comes next wait longer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Come to an end with what is under way."""
+        ...

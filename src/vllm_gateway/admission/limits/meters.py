@@ -1,0 +1,101 @@
+"""Which limits a request has to keep: those of its caller, of its model, and of everybody together."""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from functools import lru_cache
+from typing import Literal
+
+from vllm_gateway.exchange import Allowance
+from vllm_gateway.settings.admission import Limits, LimitSet
+
+MINUTE_S = 60.0
+DAY_S = 86_400.0
+_CALLERS_KEPT = 4096
+
+
+class Kind(Enum):
+    """How a limit is counted."""
+
+    RATE = "rate"
+    """So much in a window, which fills up again evenly."""
+    BUDGET = "budget"
+    """So much in a day of UTC."""
+    SLOTS = "slots"
+    """So much at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One limit, and what one request wants of it."""
+
+    kind: Kind
+    of: Literal["requests", "tokens", "concurrent"]
+    scope: str
+    """Who shares it: `key:…`, `ip:…`, `model:…`, or `all`."""
+    amount: int
+    window_s: float
+    """Of a rate: how long it takes until all of it is there again."""
+    cost: int
+
+    @property
+    def is_beyond(self) -> bool:
+        """Say whether the request wants more than there ever is."""
+        return self.cost > self.amount
+
+
+_Part = tuple[Kind, Literal["requests", "tokens", "concurrent"], int, float]
+
+
+class Meters:
+    """Finds the meters of every request; what the settings alone decide is decided once."""
+
+    def __init__(self, settings: Limits) -> None:
+        self._every_caller = Allowance(**{each.name: getattr(settings, each.name) for each in fields(Allowance)})
+        self._of_every_caller = _parts(self._every_caller)
+        self._of_models = {name: _parts(limits) for name, limits in settings.models.items()}
+        self._of_all = _parts(settings.total)
+        self._of_caller = lru_cache(_CALLERS_KEPT)(self._own)
+
+    @property
+    def are_none(self) -> bool:
+        """Nothing is limited but by what single keys may have of their own."""
+        return not (self._of_every_caller or self._of_models or self._of_all)
+
+    def of(self, scope: str, allowance: Allowance | None, model: str, tokens: int) -> tuple[Meter, ...]:
+        """Return the meters of a request of `scope` to `model` that may come to `tokens`; mostly none."""
+        own = self._of_every_caller if allowance is None else self._of_caller(allowance)
+        of_model = self._of_models.get(model, ())
+        if not own and not of_model and not self._of_all:
+            return ()
+        found = _meters(own, scope, tokens)
+        if of_model:
+            found += _meters(of_model, f"model:{model}", tokens)
+        if self._of_all:
+            found += _meters(self._of_all, "all", tokens)
+        return tuple(found)
+
+    def _own(self, allowance: Allowance) -> tuple[_Part, ...]:
+        """Return what a key may use: what was settled for it, and for the rest what every caller may."""
+        names = [each.name for each in fields(Allowance)]
+        every = self._every_caller
+        return _parts(Allowance(**{name: getattr(allowance, name) or getattr(every, name) for name in names}))
+
+
+def _parts(limits: LimitSet | Allowance) -> tuple[_Part, ...]:
+    parts: tuple[_Part, ...] = (
+        (Kind.RATE, "requests", limits.requests_per_second, 1.0),
+        (Kind.RATE, "requests", limits.requests_per_minute, MINUTE_S),
+        (Kind.RATE, "tokens", limits.tokens_per_minute, MINUTE_S),
+        (Kind.BUDGET, "tokens", limits.tokens_per_day, DAY_S),
+        (Kind.SLOTS, "concurrent", limits.concurrent, 0.0),
+    )
+    return tuple(part for part in parts if part[2])
+
+
+def _meters(parts: tuple[_Part, ...], scope: str, tokens: int) -> list[Meter]:
+    """Return the meters of one scope; a request that no model works for has no tokens to count."""
+    return [
+        Meter(kind, of, scope, amount, window_s, tokens if of == "tokens" else 1)
+        for kind, of, amount, window_s in parts
+        if tokens or of != "tokens"
+    ]

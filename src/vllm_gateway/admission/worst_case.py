@@ -1,0 +1,84 @@
+"""How many tokens a request may come to at most, as far as that can be told before a replica has seen it.
+
+A prompt is estimated from its bytes: exact counts would cost a question to a replica for every request. What was
+reserved and not used is given back at the end.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_gateway.exchange import Asked
+from vllm_gateway.settings.admission import Limits
+
+MEDIA_TOKENS = 1024
+"""What one picture or sound that is sent along counts as; its bytes say nothing of its tokens."""
+
+_MEDIA = re.compile(rb'"data:[^"]*"')
+_REPLY_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_WRITING = {
+    "/v1/chat/completions": None,
+    "/v1/completions": 16,
+    "/v1/responses": None,
+    "/v1/messages": None,
+}
+"""The routes whose answers are written token by token, and what vLLM writes at most when nothing is asked for."""
+_COUNTING = frozenset({"/tokenize", "/detokenize", "/v1/messages/count_tokens"})
+"""The routes that no model works for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstCase:
+    """Tokens that one request may come to."""
+
+    prompt_tokens: int
+    reply_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and answers together."""
+        return self.prompt_tokens + self.reply_tokens
+
+
+def worst_case(asked: Asked, limits: Limits, *, max_model_len: int | None) -> WorstCase:
+    """Return what `asked` may come to with a model whose context has `max_model_len` tokens; None: not known."""
+    if asked.path in _COUNTING:
+        return WorstCase(0, 0)
+    prompt_tokens = _prompt_tokens(asked, limits.bytes_per_token)
+    if asked.path not in _WRITING:
+        return WorstCase(prompt_tokens, 0)
+    each = _asked_for(asked.fields) or _WRITING[asked.path] or _unasked(limits)
+    if max_model_len is not None:
+        prompt_tokens, each = min(prompt_tokens, max_model_len), min(each, max_model_len)
+    return WorstCase(prompt_tokens, each * max(asked.choices, _best_of(asked.fields)))
+
+
+def _unasked(limits: Limits) -> int:
+    return limits.default_max_tokens or limits.max_tokens_cap or limits.assumed_reply_tokens
+
+
+def _asked_for(fields: dict[str, Any]) -> int | None:
+    for name in _REPLY_FIELDS:
+        value = fields.get(name)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def _best_of(fields: dict[str, Any]) -> int:
+    value = fields.get("best_of")
+    return value if isinstance(value, int) else 1
+
+
+def _prompt_tokens(asked: Asked, bytes_per_token: float) -> int:
+    prompt = asked.fields.get("prompt", asked.fields.get("input"))
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], int):
+        return len(prompt)
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], list):
+        return sum(len(each) for each in prompt if isinstance(each, list))
+    size_bytes, media = len(asked.body), 0
+    if b'"data:' in asked.body:
+        found = _MEDIA.findall(asked.body)
+        size_bytes, media = size_bytes - sum(map(len, found)), len(found)
+    return math.ceil(size_bytes / bytes_per_token) + media * MEDIA_TOKENS

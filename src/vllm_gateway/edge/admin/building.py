@@ -1,0 +1,40 @@
+"""The admin application, put together from its subjects."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from vllm_gateway.admission.keys.store import KeyStore
+from vllm_gateway.clock import Clock
+from vllm_gateway.edge.admin.gate import Gate, Throttle
+from vllm_gateway.edge.admin.keys import key_routes
+from vllm_gateway.edge.admin.live import live_routes
+from vllm_gateway.edge.house.faults import answer_faults
+from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.upstream.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSubjects:
+    """What the admin routes tell of and change."""
+
+    admin_key: str
+    throttle: Throttle
+    store: KeyStore
+    """A store of its own: the one that is looked at for changes takes what it has read itself for known."""
+    refresh_keys: Callable[[], Awaitable[None]]
+    """Has this process take in what the store holds now."""
+    ledger: Ledger
+    pool: Pool
+    clock: Clock
+
+
+def build_admin(about: AdminSubjects) -> ASGIApp:
+    """Return the application; nothing of it answers without the admin key."""
+    admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    admin.include_router(key_routes(about.store, about.refresh_keys, about.clock))
+    admin.include_router(live_routes(about.ledger, about.pool, about.clock))
+    answer_faults(admin)
+    return Gate(admin, about.admin_key, about.throttle)

@@ -1,0 +1,209 @@
+"""One connection of a caller, with bounds on what may be sent on it and on how long that may take."""
+
+import asyncio
+import re
+from typing import Any
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from vllm_gateway import codec
+from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
+from vllm_gateway.edge.lane import CLOSE_EXTENSION
+from vllm_gateway.edge.old_callers import without_chunks
+
+LINGER_S = 1.0
+"""How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
+_MOST_WAITING = 16
+"""Requests of one connection that may wait for the one before; with more, it is not read from, as uvicorn does."""
+_CHUNK_BYTES = 16
+"""What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
+_UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Uvicorn's connection, with bounds on the size and the time of what is sent.
+
+    Time is measured only while a request is incomplete. One that comes in one piece, as most do, sets no timer.
+    """
+
+    max_head_bytes = 65_536
+    head_s = 0.0
+    """How long a head may take; 0 sets no limit."""
+    body_s = 0.0
+    """How long a body may take."""
+
+    _head_bytes = 0
+    """Read since the last request ended; body bytes of the same read may be among them."""
+    _is_ascii = False
+    """All that was read of the head is known to be."""
+    _wrapping_bytes = 0
+    """Read of a body that is not its data."""
+    _is_begun = False
+    """The first byte of a request was read, the last was not."""
+    _is_in_head = True
+    _refusal: HeadRefused | None = None
+    """Why what was read is not answered."""
+    _is_refused = False
+    """The last answer of this connection was sent; what still comes in is thrown away."""
+    _running: RequestResponseCycle | None = None
+    """The request that is being answered; uvicorn itself remembers only the one that came last."""
+    _lateness: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._watch_time()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            # Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser
+            # would take the body for another protocol's.
+            head, blank, body = data.partition(b"\r\n\r\n")
+            self._is_ascii = (self._is_ascii or not self._is_begun) and head.isascii()
+            data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
+        else:
+            self._wrapping_bytes += len(data)
+        super().data_received(data)
+        if self._is_refused:
+            return
+        self._wrapping_bytes = max(self._wrapping_bytes, 0)
+        if (self._head_bytes if self._is_in_head else self._wrapping_bytes) > self.max_head_bytes:
+            self._refuse(too_large(self.max_head_bytes))
+        elif self._lateness is None and (self._is_begun or self._is_idle()):
+            self._watch_time()
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_begun = True
+        self.scope["extensions"] = {
+            CLOSE_EXTENSION: {"close": self.transport.close, "abort": self.transport.abort, "is_late": False}
+        }
+
+    @override
+    def on_headers_complete(self) -> None:
+        try:
+            if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
+                raise too_large(self.max_head_bytes)
+            check_head(self.url, self.parser.get_http_version(), self.headers)
+            if not self._is_ascii:
+                check_ascii(self.headers)
+        except HeadRefused as refusal:
+            self._refusal = refusal
+            raise  # stops the parser, which calls send_400_response
+        self._is_in_head = False
+        if self._lateness is not None:
+            self._forget_time()
+        super().on_headers_complete()
+        self.headers = []  # trailers come here; they say nothing that anybody wants to know
+        if 0 < len(self.pipeline) <= _MOST_WAITING:
+            self.flow.resume_reading()  # whoever does not read does not see the caller leave
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._wrapping_bytes -= len(body) + _CHUNK_BYTES
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_begun = False
+        self._is_in_head = True
+        self._is_ascii = False  # of a head that came behind this message in the same read nothing is known
+        self._head_bytes = 0
+        self._wrapping_bytes = 0
+        if self._lateness is not None:
+            self._forget_time()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._forget_time()
+        self._abandon()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser did not understand."""
+        self._refuse(self._refusal or HeadRefused(msg))
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        if cycle.scope["http_version"] == "1.0":
+            app = without_chunks(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+    @override
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: callers may offer what they like, and whoever runs the gateway can do nothing about it."""
+
+    def _refuse(self, refusal: HeadRefused) -> None:
+        """Answer what never became a request, and close. Its dialect is not known; OpenAI's is the most common."""
+        self._forget_time()
+        if self.transport.is_closing():
+            return
+        self._is_refused = True
+        if self._abandon():
+            self.transport.close()  # in the middle of an answer another one would be taken for a part of it
+            return
+        error = {"message": refusal.message, "type": "invalid_request_error", "param": None, "code": refusal.code}
+        body = codec.dumps({"error": error})
+        head = f"HTTP/1.1 {refusal.status:d} {refusal.status.phrase}\r\ncontent-type: application/json\r\n"
+        self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _abandon(self) -> bool:
+        """Stop answering: tell the running request that its caller is gone. Return whether an answer had begun."""
+        cycle = self._running
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return bool(cycle.response_started)
+
+    def _is_idle(self) -> bool:
+        """Say whether nothing is being answered: what is read then is, or should be, the beginning of a request."""
+        return self._running is None or self._running.response_complete
+
+    def _watch_time(self) -> None:
+        """Give what is being read the time that it may take."""
+        within_s = self.head_s if self._is_in_head else self.body_s
+        if within_s:
+            self._lateness = self.loop.call_later(within_s, self._be_late)
+
+    def _forget_time(self) -> None:
+        if self._lateness is not None:
+            self._lateness.cancel()
+            self._lateness = None
+
+    def _be_late(self) -> None:
+        """Give up on a request that did not come in time, unless an earlier one still holds up the connection."""
+        self._lateness = None
+        if self._is_in_head and self._is_idle():
+            if self._is_begun:
+                self._refuse(too_slow(self.head_s))
+            else:
+                self.transport.close()  # an answer to nothing might be taken for one to what is just being sent
+        elif self._is_in_head or self.cycle is not self._running:
+            self._watch_time()
+        elif self._is_idle():
+            self.transport.close()  # it was answered without its body
+        else:
+            self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
+            self.cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
+
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+def bounded_protocol(*, max_head_bytes: int, head_s: float = 0, body_s: float = 0) -> type[asyncio.Protocol]:
+    """Return the protocol with other bounds; uvicorn makes its instances itself, so they go into the class."""
+    bounds = {"max_head_bytes": max_head_bytes, "head_s": head_s, "body_s": body_s}
+    return type("BoundedProtocol", (BoundedProtocol,), bounds)

@@ -1,0 +1,79 @@
+"""Limits in Redis: what the contract of all limiters leaves open."""
+
+import asyncio
+import random
+
+import pytest
+
+from tests.admission.limits.redis_process import RedisProcess
+from tests.admission.limits.wishes import budget, left_of, slots
+from vllm_gateway.admission.limits.limiter import LimiterAway
+from vllm_gateway.admission.limits.redis import RedisLimiter
+
+pytestmark = pytest.mark.servers
+
+OPERATIONS = 2_000
+PATIENT_S = 5.0
+
+
+async def _rest(limiter: RedisLimiter) -> None:
+    """Wait until nothing is under way but the renewal of slots."""
+    async with asyncio.timeout(PATIENT_S):
+        while len(limiter._tasks) > (limiter._renewing is not None):  # noqa: ASYNC110 - there is no event for that
+            await asyncio.sleep(0.01)
+
+
+async def test_a_gateway_that_died_gives_up_its_slots(empty_redis: str) -> None:
+    """L-06: when their lease has run out; those of a gateway that lives are prolonged."""
+    living = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.3)
+    dying = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.3)
+    assert (await living.reserve("living", [slots(2)])).is_admitted
+    assert (await dying.reserve("dying", [slots(2)])).is_admitted
+    assert not (await living.reserve("third", [slots(2)])).is_admitted
+    await dying.close()
+    await asyncio.sleep(0.5)
+    assert (await living.reserve("third", [slots(2)])).is_admitted
+    assert not (await living.reserve("fourth", [slots(2)])).is_admitted
+    await living.close()
+
+
+async def test_no_answer_belongs_to_another_request(redis_limiter: RedisLimiter) -> None:
+    """D-07, F-19: whoever leaves at any moment; and what the leaving had reserved is given back."""
+    chance = random.Random(7)  # noqa: S311 - a test that can be repeated
+    finished = 0
+
+    async def ask(number: int) -> None:
+        nonlocal finished
+        amount = 1_000 + number
+        reserved = await redis_limiter.reserve(f"r{number}", [budget(amount, 1, f"key:{number}"), slots(64)])
+        try:
+            assert left_of(reserved)[0] == amount - 1
+            finished += 1
+        finally:
+            meters = [budget(amount, 1, f"key:{number}"), slots(64)]
+            await redis_limiter.settle(f"r{number}", meters, None, is_charged=True)
+
+    for start in range(0, OPERATIONS, 40):
+        tasks = [asyncio.get_running_loop().create_task(ask(number)) for number in range(start, start + 40)]
+        for task in tasks[::2]:
+            asyncio.get_running_loop().call_later(chance.random() * 0.02, task.cancel)
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+    assert finished >= OPERATIONS // 2
+    await _rest(redis_limiter)
+    for number in range(64):
+        assert (await redis_limiter.reserve(f"all{number}", [slots(64)])).is_admitted
+
+
+async def test_a_late_reservation_is_given_back(redis_process: RedisProcess) -> None:
+    """Nobody waited for it, so nobody would ever settle it."""
+    limiter = RedisLimiter(redis_process.url)
+    await limiter.announce("warm")
+    redis_process.pause()
+    with pytest.raises(LimiterAway):
+        await limiter.reserve("late", [budget(100, 50), slots(1)])
+    redis_process.resume()
+    await _rest(limiter)
+    assert limiter.counters["undone"] == 1
+    assert left_of(await limiter.reserve("next", [budget(100, 50), slots(1)])) == [50, 0]
+    await limiter.close()

@@ -1,0 +1,89 @@
+"""An admin API on a real socket, and the parts of a gateway that it tells of."""
+
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import uvicorn
+
+from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.admission.keys.stores.file import FileStore
+from vllm_gateway.admission.keys.throttle import Throttle
+from vllm_gateway.clock import HandClock
+from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
+from vllm_gateway.edge.admin.listener import serving_beside
+from vllm_gateway.edge.connection import bounded_protocol
+from vllm_gateway.settings.admission import Auth
+from vllm_gateway.settings.model import Upstream
+from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.upstream.pool import Pool
+
+ADMIN_KEY = "the-admin-key-of-the-tests"
+UPSTREAM = Upstream.model_validate({"url": "http://gpu.internal:8000/v1", "route": "big", "api_key": "sk-replica"})
+_TLS = ssl.create_default_context()
+"""Made once, because that takes long; nothing here is encrypted."""
+
+
+@dataclass
+class Desk:
+    """A running admin API, a client that has its key, and what is behind it."""
+
+    http: httpx2.AsyncClient
+    port: int
+    keys: Keys
+    clock: HandClock
+    ledger: Ledger
+    pool: Pool
+
+
+@asynccontextmanager
+async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
+    """Run an admin API; its keys are in a file in `folder`."""
+    clock = HandClock()
+    path = folder / "keys.yaml"
+    keys = Keys(Auth(mode="keys"), store=FileStore(path), clock=clock)
+    ledger = Ledger(clock)
+    pool = Pool([UPSTREAM], clock=clock, connect_s=1)
+    about = AdminSubjects(
+        admin_key=ADMIN_KEY,
+        throttle=Throttle(clock),
+        store=FileStore(path),
+        refresh_keys=keys.refresh,
+        ledger=ledger,
+        pool=pool,
+        clock=clock,
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    async with (
+        serving_beside(_config(build_admin(about), body_s), listener),
+        httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"authorization": f"Bearer {ADMIN_KEY}"},
+            trust_env=False,
+            verify=_TLS,
+            timeout=10,
+        ) as http,
+    ):
+        await keys.open()
+        try:
+            yield Desk(http, port, keys, clock, ledger, pool)
+        finally:
+            await keys.close()
+
+
+def _config(app: object, body_s: float) -> uvicorn.Config:
+    protocol = bounded_protocol(max_head_bytes=65_536, head_s=5, body_s=body_s)
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type] # an ASGI application
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
