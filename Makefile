@@ -16,7 +16,7 @@ run: .venv/run.stamp  ## install and serve; without ARGS="--upstream http://host
 	@$(BIN)/vllm-gateway serve $(ARGS)
 
 test: .venv/dev.stamp  ## install and pass all tests that need no vLLM
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 check: .venv/dev.stamp  ## lint, format, types, import contracts, house rules
 	@$(BIN)/ruff check
