@@ -50,6 +50,10 @@ class Metering:
         self._process = os.urandom(8).hex()
         self._numbers = itertools.count()
 
+    def concerns(self, exchange: Exchange) -> bool:
+        """Say whether any limit might hold for an exchange."""
+        return not self._meters.are_none or exchange.caller.allowance is not None
+
     async def relay(
         self, exchange: Exchange, asked: Asked, relay: Relay, *, model: str, max_model_len: int | None
     ) -> None:
@@ -58,9 +62,6 @@ class Metering:
         Raises:
             LimitReached: it is more than may be used now.
         """
-        if self._meters.are_none and exchange.caller.allowance is None:
-            await relay(asked)
-            return
         case = worst_case(asked, self._settings, max_model_len=max_model_len)
         meters = self._meters.of(scope(exchange, self._settings), exchange.caller.allowance, model, case.tokens)
         if not meters:

@@ -54,12 +54,9 @@ class Meters:
         self._of_every_caller = _parts(self._every_caller)
         self._of_models = {name: _parts(limits) for name, limits in settings.models.items()}
         self._of_all = _parts(settings.total)
-        self._of_caller = lru_cache(_CALLERS_KEPT)(self._own)
-
-    @property
-    def are_none(self) -> bool:
+        self.are_none = not (self._of_every_caller or self._of_models or self._of_all)
         """Nothing is limited but by what single keys may have of their own."""
-        return not (self._of_every_caller or self._of_models or self._of_all)
+        self._of_caller = lru_cache(_CALLERS_KEPT)(self._own)
 
     def of(self, scope: str, allowance: Allowance | None, model: str, tokens: int) -> tuple[Meter, ...]:
         """Return the meters of a request of `scope` to `model` that may come to `tokens`; mostly none."""
