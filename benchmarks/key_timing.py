@@ -75,7 +75,8 @@ def likelihood(one: Sequence[float], other: Sequence[float]) -> float:
 
 def wrong_key(chance: random.Random, right: str, shared: int) -> str:
     """Return a wrong key that begins as the right one does, newly made, so that every kind lies in memory alike."""
-    return right[:shared] + "".join(chance.choice(_LETTERS) for _ in range(len(right) - shared))
+    made = "".join(chance.choice(_LETTERS) for _ in right)  # as many as it takes for any kind
+    return right[:shared] + made[shared:]
 
 
 async def measure(rounds: int) -> None:

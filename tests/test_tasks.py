@@ -74,3 +74,20 @@ async def test_closing_without_tasks_is_nothing() -> None:
     tasks = Tasks("nobody")
     await tasks.close()
     await tasks.close()
+
+
+async def test_what_is_started_at_the_end_comes_to_its_end_too() -> None:
+    """A task that another one starts as its last act is not broken off before it has begun."""
+    tasks = Tasks("owner")
+    done: list[str] = []
+
+    async def last() -> None:
+        await asyncio.sleep(0)
+        done.append("last")
+
+    async def first() -> None:
+        await asyncio.sleep(0)
+
+    tasks.start(first(), name="first").add_done_callback(lambda _: tasks.start(last(), name="last"))
+    await tasks.finish(within_s=5)
+    assert (done, len(tasks)) == (["last"], 0)

@@ -5,6 +5,7 @@ keeps both: each task has a name, a failure is logged with that name, and closin
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -35,9 +36,11 @@ class Tasks:
         return task
 
     async def finish(self, *, within_s: float) -> None:
-        """Let every task come to its own end, for as long as that may take; then end those that are left."""
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=within_s)
+        """Let every task come to its own end, those too that others start meanwhile; then end those that are left."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._running:
+                    await asyncio.wait(set(self._running))
         await self.close()
 
     async def close(self) -> None:
