@@ -46,3 +46,21 @@ def test_what_is_no_json_is_malformed(text: bytes) -> None:
 def test_text_and_bytes_read_alike(text: str | bytes) -> None:
     """It does not matter in which form the text came."""
     assert codec.loads(text) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "depth"),
+    [(1, 0), ([], 1), ({}, 1), ({"a": [1]}, 2), ([[], {"a": {"b": 1}}], 3), ({"a": 1, "b": [[]]}, 3)],
+)
+def test_depth_is_counted_by_brackets(value: object, depth: int) -> None:
+    """The deepest way down counts; a value that is as deep as allowed is not deeper."""
+    assert not codec.is_deeper(value, depth)
+    assert depth == 0 or codec.is_deeper(value, depth - 1)
+
+
+def test_depth_has_no_end() -> None:
+    """A value nested deeper than Python recurses is looked at like any other."""
+    value: object = 0
+    for _ in range(100_000):
+        value = [value]
+    assert codec.is_deeper(value, 64)

@@ -34,3 +34,18 @@ def dumps_spaced(
 ) -> str:
     """Return JSON text with spaces behind commas and colons, as Python's own library writes it."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Say whether a JSON value has more nested levels than `levels`; without recursion, for it may be hostile."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return any(isinstance(each, dict | list) for each in level)

@@ -26,7 +26,7 @@ def parse(body: bytes, max_json_depth: int) -> dict[str, Any]:
         raise BodyMalformed(f"The body is not valid JSON: {_first_clause(error)}.") from None
     if not isinstance(fields, dict):
         raise BodyMalformed("The body must be a JSON object.")
-    if body.count(b"{") + body.count(b"[") > max_json_depth and _is_deeper(fields, max_json_depth):
+    if body.count(b"{") + body.count(b"[") > max_json_depth and codec.is_deeper(fields, max_json_depth):
         raise BodyMalformed(f"The body is nested more than {max_json_depth} levels deep.")
     return fields
 
@@ -68,21 +68,6 @@ def understand(
 def _first_clause(error: ValueError) -> str:
     """Say where and what, without the words of the library around it."""
     return str(error).split(":", maxsplit=1)[0]
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Say whether a JSON value has more nested levels than allowed; without recursion, for it may be hostile."""
-    level = [value]
-    for _ in range(levels):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return any(isinstance(each, dict | list) for each in level)
 
 
 def _lacks_usage(fields: dict[str, Any]) -> bool:

@@ -52,7 +52,9 @@ class Formats:
         text = schema.encode() if isinstance(schema, str) else codec.dumps(schema)
         if len(text) > self._max_schema_bytes:
             raise FieldInvalid(f"'{where}' may have {self._max_schema_bytes} bytes at most.", param=where)
-        if text.count(b"{") + text.count(b"[") > MAX_SCHEMA_DEPTH and _is_deeper(_read(where, schema)):
+        if text.count(b"{") + text.count(b"[") > MAX_SCHEMA_DEPTH and codec.is_deeper(
+            _read(where, schema), MAX_SCHEMA_DEPTH
+        ):
             raise FieldInvalid(f"'{where}' may be nested {MAX_SCHEMA_DEPTH} levels deep at most.", param=where)
 
 
@@ -64,21 +66,6 @@ def _read(where: str, schema: object) -> object:
         return codec.loads(schema)
     except codec.MalformedJson:
         raise FieldInvalid(f"'{where}' must be JSON.", param=where) from None
-
-
-def _is_deeper(schema: object) -> bool:
-    """Say whether a schema has more nested levels than allowed; without recursion, for it may be hostile."""
-    level = [schema]
-    for _ in range(MAX_SCHEMA_DEPTH):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return any(isinstance(each, dict | list) for each in level)
 
 
 def _texts(fields: dict[str, Any]) -> Iterator[_Part]:
