@@ -138,8 +138,8 @@ def test_wrong_model(client: openai.OpenAI) -> None:
 
 def test_wrong_field(client: openai.OpenAI) -> None:
     """A field that vLLM refuses is the library's BadRequestError with vLLM's own words."""
-    with pytest.raises(openai.BadRequestError, match="max_tokens must be at least 1"):
-        client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=-1)
+    with pytest.raises(openai.BadRequestError, match="top_p must be in"):
+        client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1, top_p=2)
 
 
 def test_prompt_over_context(client: openai.OpenAI) -> None:
