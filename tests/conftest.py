@@ -14,6 +14,11 @@ settings.register_profile("patient", deadline=None)  # a busy machine is no defe
 settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the replica that dies do so as often as one likes."""
+    parser.addoption("--rounds", type=int, default=1, help="how often a real replica is killed in mid-stream")
+
+
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run tests on uvloop, as the gateway does, where there is one."""
     if sys.platform == "win32":

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,13 +44,13 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
     """Run a gateway in front of `upstreams`: addresses, or replicas with a route or a key of their own.
 
     Conversations are kept in memory unless `session` names a backend, so that no test writes to the user's folder.
+    `read` is no setting: it gives the settings that a reload finds.
     """
-    replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
-    settings["session"] = {"backend": "memory", **settings.get("session", {})}
-    chosen = Settings(upstreams=replicas, **settings)
+    read: Callable[[], Settings] | None = settings.pop("read", None)
+    chosen = settings_of(*upstreams, **settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=serve.BACKLOG)
     port = listener.getsockname()[1]
-    async with serve.build(chosen) as parts:
+    async with serve.build(chosen, read=read) as parts:
         stop = Stop()
         server = Server(serve.server_config(chosen, parts.door), stop=stop, drain=parts.drain.run)
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
@@ -63,6 +63,13 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
                 await http.aclose()
                 stop.ask()
                 await running
+
+
+def settings_of(*upstreams: str | Upstream, **settings: Any) -> Settings:  # noqa: ANN401 - any setting
+    """Return the settings of a gateway that keeps nothing on the disk."""
+    replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
+    settings["session"] = {"backend": "memory", **settings.get("session", {})}
+    return Settings(upstreams=replicas, **settings)
 
 
 async def raw(port: int, request: bytes, *, until_closed: bool = True) -> bytes:

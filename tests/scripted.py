@@ -128,6 +128,8 @@ def as_replica(answer: Callable[[Visit, bytes], Awaitable[None]], replica: Scrip
                 await visit.say_json(b"")
             elif request.startswith(b"GET /v1/models"):
                 await visit.say_json(MODELS_BODY)
+            elif request.startswith((b"GET /metrics", b"GET /version")):
+                await visit.say_json(b"", "404 Not Found")
             else:
                 if replica is not None:
                     replica.requests.append(request)

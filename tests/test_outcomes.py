@@ -14,6 +14,7 @@ def test_the_list_is_closed() -> None:
     assert {outcome.value for outcome in Outcome} == {
         "ok",
         "ok_retried",
+        "ok_resumed",
         "client_gone",
         "refused_limit",
         "refused_overload",

@@ -236,9 +236,19 @@ class ReplicaRefused(Refusal):
 
     code = "refused_by_model_server"
 
-    def __init__(self, message: str, *, status: int, param: str | None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        param: str | None,
+        retry_after_s: float | None = None,
+        is_context_length: bool = False,
+    ) -> None:
         super().__init__(message, param=param, retry_after_s=retry_after_s)
         self.status = status
+        self.is_context_length = is_context_length
+        """It does not fit into the model's context; a model with a larger one may take it as it is."""
 
 
 class Failure(GatewayError):

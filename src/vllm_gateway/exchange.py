@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -70,6 +70,57 @@ class Watch(Protocol):
 
     def ending(self) -> bytes:
         """Return what a complete answer still lacks at its end; mostly nothing."""
+        ...
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the replica said of its version and configuration."""
+        ...
+
+    def mend(self) -> None:
+        """Forget the half event and the error that the stream broke off with: it goes on from another replica."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What another replica is asked, so that a broken stream goes on."""
+
+    path: str
+    body: bytes
+
+
+Ask = Callable[[str, bytes], Awaitable[bytes | None]]
+"""Asks the replica that is to go on a short question: the path of a POST, and its JSON. None: it did not say 200."""
+
+
+class Recovery(Protocol):
+    """All that is known of one streamed answer, so that it can go on elsewhere when its replica fails.
+
+    Every byte of the stream goes through `feed`, before a watch looks at it; what comes out has the shape of the first
+    replica's stream, whichever replica it came from.
+    """
+
+    @property
+    def is_over(self) -> bool:
+        """The answer is whole, although the replica that it came from may go on talking."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what was read; return the whole events that go on.
+
+        Raises:
+            ReplicaFailed: the replica sends what is no answer; another one may go on.
+            ReplicaTruncated: the answer cannot be put together from what came; nobody can go on.
+        """
+        ...
+
+    async def next_leg(self, ask: Ask, *, is_twin: bool) -> Leg | None:
+        """Return what to ask the replica behind `ask`, whose answer is fed in next; None when it cannot go on.
+
+        `is_twin`: it has the same model, of the same version, as the replica that the stream began on, so that token
+        ids mean the same to both.
+        """
         ...
 
 
@@ -195,12 +246,14 @@ class Asked:
     """Makes the watch over one streamed answer to this request."""
     choices: int = 1
     """How many answers it asks for at once."""
-    can_tell_usage: bool = False
-    """Its stream can say with every event how many tokens it has come to."""
+    is_chunks: bool = False
+    """Its answer is a stream of chat or completions chunks."""
     tells_usage: bool = False
     """It is to say so; what the caller did not ask for is taken out again."""
     route: str | None = None
     """The only route whose replicas may answer."""
+    is_stand_in: bool = False
+    """Its model stands in for the one that was asked for, which cannot answer."""
     is_any_model: bool = False
     """When no model is named and none can be taken for granted, the first that offers the route will do."""
     reply: Callable[[bytes], bytes] | None = None
@@ -253,6 +306,12 @@ class Exchange:
     """The model that answers: what was asked for, after aliases and defaults."""
     prefers: str | None = None
     """Name of the replica whose cache is likely to know the prompt already."""
+    blocks: Sequence[int] = ()
+    """Hashes of the prompt's blocks, each over all before it, where the policy asks for them."""
+    known_blocks: int = 0
+    """How many of them the chosen replica was believed to have in its cache."""
+    work: float = 1.0
+    """What it weighs for a replica, in requests of ordinary size."""
     attempts: int = 0
     """How many replicas have been asked so far."""
     replica: str | None = None
@@ -261,6 +320,8 @@ class Exchange:
     """Status of the reply; 0 until there is one."""
     is_event_stream: bool = False
     """The reply was begun as a stream of events: only an event can still tell of a failure."""
+    resumed: int = 0
+    """How often its stream went on from another replica."""
     usage: Usage | None = None
     watch: Watch | None = None
     """Looks at the stream that is being answered; knows more than `usage` while it runs."""

@@ -10,6 +10,8 @@ class Outcome(StrEnum):
     """Answered whole by the first replica that was asked."""
     OK_RETRIED = "ok_retried"
     """Answered whole, after another replica had failed before the first byte."""
+    OK_RESUMED = "ok_resumed"
+    """Answered whole, after its replica had failed in mid-stream and another one had gone on."""
     CLIENT_GONE = "client_gone"
     """The caller left before the end."""
     REFUSED_LIMIT = "refused_limit"

@@ -195,3 +195,19 @@ async def test_in_the_end_everybody_has_paid_what_was_used() -> None:
     served = gate._queue._served
     assert served["ann"] == pytest.approx(served["bob"])
     assert served["ann"] == pytest.approx(20 * 2004 / 4)
+
+
+async def test_another_queue_can_be_taken_over() -> None:
+    """Its size holds for the next who comes; who waits already waits on."""
+    turnstile: Turnstile[Replica] = Turnstile(Queue(size=1), clock=SystemClock())
+    full = Replica()
+    await turnstile.enter(who(), [full], first, wait)
+    waiting = asyncio.get_running_loop().create_task(turnstile.enter(who(), [full], first, wait))
+    await until(lambda: turnstile.waiting == 1)
+    with pytest.raises(QueueFull):
+        await turnstile.enter(who(), [full], first, wait)
+    turnstile.take_over(Queue(size=2, wait_s=0.01))
+    with pytest.raises(QueueTimeout):
+        await turnstile.enter(who(), [full], first, wait)
+    turnstile.leave(who(), full, None)
+    assert await waiting is full

@@ -1,5 +1,6 @@
 """`vllm-gateway serve`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Collect the settings that the gateway is run with, instead of running it."""
     found: list[Settings] = []
 
-    def run_instead(settings: Settings) -> int:
+    def run_instead(settings: Settings, *, read: Callable[[], Settings]) -> int:
+        assert read() == settings
         found.append(settings)
         return 0
 
@@ -41,7 +43,7 @@ def test_no_flag_means_no_setting(run: Run, served: list[Settings]) -> None:
 
 def test_the_status_is_the_gateways(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the gateway returns is the status of the command."""
-    monkeypatch.setattr("vllm_gateway.serve.run", lambda _: 3)
+    monkeypatch.setattr("vllm_gateway.serve.run", lambda _, read: 3 if read() else 0)
     assert run("serve")[0] == 3
 
 

@@ -6,7 +6,7 @@ import time
 
 import httpx2
 
-from tests.gateway import gateway
+from tests.gateway import gateway, settings_of
 from tests.scripted import MODEL, Play, Visit, as_replica, scripted
 from tests.waiting import until
 from vllm_gateway.outcomes import Outcome
@@ -88,3 +88,24 @@ async def test_asked_twice_it_does_not_wait() -> None:
             await until(lambda: door.parts.pipeline.is_draining)
             door.stop()
         assert time.perf_counter() - began < 2
+
+
+async def test_after_a_reload_the_new_pipeline_is_ended() -> None:
+    """The time for it is that of the settings that count now."""
+    seen: list[bytes] = []
+    found = [settings_of("http://127.0.0.1:9")]
+    async with (
+        scripted(streaming(asyncio.Event())) as replica,
+        gateway(replica.url, drain_s=30, read=lambda: found[-1]) as door,
+    ):
+        found.append(settings_of(replica.url, drain_s=0.1))
+        await door.parts.reloading.reload()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read(door.http, seen))
+            await until(lambda: len(door.parts.ledger.live) == 1)
+            await asyncio.sleep(0.05)
+            began = time.perf_counter()
+            door.stop()
+            await until(lambda: door.parts.pipeline.is_draining)
+        assert time.perf_counter() - began < 1.5
+        assert b'"code":"shutting_down"' in b"".join(seen)

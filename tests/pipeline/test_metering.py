@@ -34,6 +34,7 @@ class Told:
 
     error = None
     usage = None
+    fingerprint = None
 
     def __init__(self, tokens: int, *, has_data: bool = True) -> None:
         self.tokens = tokens
@@ -54,6 +55,9 @@ class Told:
     def ending(self) -> bytes:
         """Return nothing."""
         return b""
+
+    def mend(self) -> None:
+        """Do nothing."""
 
 
 def made(**limits: object) -> tuple[Metering, MemoryLimiter, HandClock]:

@@ -14,7 +14,8 @@ from vllm_gateway.settings.admission import Queue
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.replica import Replica
 
 CLOCK = SystemClock()
 
@@ -29,18 +30,17 @@ def made(places: int = 1) -> tuple[Waiting, Turnstile[Replica], Pool]:
     return Waiting(turnstile, heartbeat_s=15, deadlines=Deadlines(CLOCK), clock=CLOCK), turnstile, pool
 
 
-def preferred(free: Sequence[Replica], prefers: str | None) -> Replica:
-    """Choose the preferred one, or the first."""
-    return next((replica for replica in free if replica.name == prefers), free[0])
+def last(free: Sequence[Replica]) -> Replica:
+    """Choose the last one."""
+    return free[-1]
 
 
-async def test_a_warm_replica_is_not_waited_for() -> None:
+async def test_it_is_chosen_among_those_that_have_room() -> None:
     """Room elsewhere is better than a place in a line."""
     waiting, _, pool = made()
     one = exchange()
-    one.prefers = pool.replicas[1].name
-    first = await waiting.enter(one, pool.replicas, preferred, Notes())
-    second = await waiting.enter(one, pool.replicas, preferred, Notes())
+    first = await waiting.enter(one, pool.replicas, last, Notes())
+    second = await waiting.enter(one, pool.replicas, last, Notes())
     assert [first.name, second.name] == [pool.replicas[1].name, pool.replicas[0].name]
 
 
@@ -49,7 +49,7 @@ async def test_a_place_is_given_back_with_what_was_used(usage: Usage | None) -> 
     """What nobody knows changes no guess."""
     waiting, turnstile, pool = made()
     one = exchange()
-    replica = await waiting.enter(one, pool.replicas, preferred, Notes())
+    replica = await waiting.enter(one, pool.replicas, last, Notes())
     guess = turnstile._guess_tokens
     one.usage = usage
     waiting.leave(one, replica)
@@ -62,7 +62,7 @@ async def test_a_caller_is_its_key_or_its_address() -> None:
     waiting, turnstile, pool = made(places=5)
 
     async def served(one: Exchange) -> float:
-        await waiting.enter(one, pool.replicas, preferred, Notes())
+        await waiting.enter(one, pool.replicas, last, Notes())
         return turnstile._queue._served[one.caller.id or one.address]
 
     by_key, by_address = exchange(), chat()

@@ -107,10 +107,10 @@ def _program(command: list[str], url: str, log: Path, environment: dict[str, str
 
 
 @contextmanager
-def replica(log: Path, *, embeds: bool = False) -> Iterator[Server]:
-    """Start a vLLM server, which is not ready yet; kill it at the end."""
+def replica(log: Path, *, embeds: bool = False, port: int = 0) -> Iterator[Server]:
+    """Start a vLLM server, which is not ready yet; kill it at the end. Port 0: any that is free."""
     root = environment_folder()
-    port = _free_port()
+    port = port or _free_port()
     module = ["env/bin/python", "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server"]
     name = EMBEDDING_MODEL if embeds else MODEL
     where = ["--model=model", f"--served-model-name={name}", "--host=127.0.0.1", f"--port={port}"]

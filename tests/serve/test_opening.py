@@ -5,9 +5,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from tests.edge.admin.desk import Levers
 from vllm_gateway.admission.limits.choose import MissingClient
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.serve.opening import open_admin, open_deadlines, open_keys, open_metering, open_pool, open_upstreams
+from vllm_gateway.serve.opening import (
+    open_admin,
+    open_counts,
+    open_deadlines,
+    open_engine,
+    open_keys,
+    open_metering,
+    open_pool,
+)
 from vllm_gateway.settings.admission import Auth, Limits
 from vllm_gateway.settings.model import Settings, State, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
@@ -18,10 +27,11 @@ CLOCK = SystemClock()
 async def test_what_is_configured_is_asked_and_nothing_is_started() -> None:
     """The embedded engine is for those who have no replica."""
     own = Upstream(url="http://127.0.0.1:9")
-    async with open_upstreams(Settings(upstreams=(own,))) as upstreams:
-        assert upstreams == (own,)
-    async with open_upstreams(Settings()) as upstreams:
-        assert upstreams[0].url.startswith("http://127.0.0.1:")
+    async with open_engine() as engine:
+        assert await engine.upstreams(Settings(upstreams=(own,))) == (own,)
+        embedded = await engine.upstreams(Settings())
+        assert embedded[0].url.startswith("http://127.0.0.1:")
+        assert await engine.upstreams(Settings()) == embedded
 
 
 async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
@@ -32,7 +42,7 @@ async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
         async with (
             open_pool(settings, (), CLOCK) as pool,
             open_keys(settings, pool, CLOCK) as keys,
-            open_admin(settings, keys, Ledger(CLOCK), pool, CLOCK) as admin,
+            open_admin(settings, keys, Ledger(CLOCK), pool, control=Levers(pool), clock=CLOCK) as admin,
         ):
             assert (admin is None) is (key is None)
 
@@ -43,7 +53,11 @@ async def test_redis_that_is_away_keeps_nothing_from_opening() -> None:
         limits=Limits(backend="redis", requests_per_minute=1), state=State(redis_url=SecretStr("redis://127.0.0.1:9"))
     )
     try:
-        async with open_deadlines(CLOCK) as deadlines, open_metering(settings, deadlines, CLOCK):
+        async with (
+            open_deadlines(CLOCK) as deadlines,
+            open_counts(settings, CLOCK) as limiter,
+            open_metering(settings, limiter, deadlines, CLOCK),
+        ):
             pass
     except MissingClient:
         pytest.fail("the development environment has Redis' client")

@@ -14,7 +14,12 @@ OTHER_VALUES: dict[Place, str] = {
     ("cache", "any_temperature"): "true",
     ("metrics", "public"): "true",
     ("metrics", "include_replicas"): "false",
-    ("fallbacks",): "{a: [b]}",
+    ("cache", "max_bytes"): "1000000",
+    ("cache", "max_answer_bytes"): "1000",
+    ("cache", "bill_hits"): "true",
+    ("usage", "backend"): "sqlite",
+    ("usage", "path"): "usage.sqlite",
+    ("usage", "keep_days"): "7",
 }
 """For each setting of the table a valid value that is not its default."""
 

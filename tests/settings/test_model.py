@@ -25,7 +25,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "idle_s": 30,
         "total_s": 600,
     }
-    assert settings.retry.model_dump() == {"attempts": 3, "budget_percent": 20}
+    assert (settings.retry.attempts, settings.retry.budget_percent) == (3, 20)
     assert (settings.drain_s, settings.sse_heartbeat_s, settings.auth.mode) == (30, 15, "none")
 
 

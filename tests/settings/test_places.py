@@ -55,7 +55,7 @@ def test_containers_are_told_apart() -> None:
     assert is_mapping(shape_at(("aliases",)))
     assert all(is_container(shape_at((key,))) for key in ("timeouts", "upstreams", "aliases"))
     assert not is_container(shape_at(("port",)))
-    assert keys_at(("probe",)) == ("every_s", "timeout_s")
+    assert keys_at(("metrics",)) == ("public", "include_replicas")
     assert keys_at(("port",)) == ()
 
 

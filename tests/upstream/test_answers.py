@@ -13,6 +13,7 @@ from vllm_gateway.upstream.answers import (
     ErrorAnswer,
     EventStream,
     OnePiece,
+    Stream,
     form_of,
     header,
 )
@@ -79,18 +80,25 @@ def chat(body: bytes = b'{"model":"m","stream":true}') -> Exchange:
     return exchange
 
 
+def a_stream() -> Stream:
+    """Return a stream of chat chunks."""
+    asked = chat().asked
+    assert asked is not None
+    return Stream(asked.new_watch())
+
+
 def test_the_head_decides_the_form() -> None:
     """A 200 with events is a stream, another 200 is one piece, everything else is an error."""
     sink = Notes()
-    assert isinstance(form_of(200, EVENTS, chat(), sink), EventStream)
-    assert isinstance(form_of(200, JSON, chat(), sink), OnePiece)
-    assert isinstance(form_of(404, EVENTS, chat(), sink), ErrorAnswer)
-    assert isinstance(form_of(200, [(b"content-type", b"Text/Event-Stream")], chat(), sink), EventStream)
+    assert isinstance(form_of(200, EVENTS, chat(), sink, a_stream), EventStream)
+    assert isinstance(form_of(200, JSON, chat(), sink, a_stream), OnePiece)
+    assert isinstance(form_of(404, EVENTS, chat(), sink, a_stream), ErrorAnswer)
+    assert isinstance(form_of(200, [(b"content-type", b"Text/Event-Stream")], chat(), sink, a_stream), EventStream)
 
 
 def test_a_compressed_answer_is_none() -> None:
     """It was not asked for; passed on without its header it would be noise, and a stream could not be watched."""
-    answer = form_of(200, [*JSON, (b"content-encoding", b"gzip")], chat(), Notes())
+    answer = form_of(200, [*JSON, (b"content-encoding", b"gzip")], chat(), Notes(), a_stream)
     answer.feed(b"\x1f\x8b")
     with pytest.raises(AttemptFailed) as caught:
         answer.end()
@@ -104,7 +112,7 @@ def test_a_compressed_answer_is_none() -> None:
 def test_one_piece_that_is_none_fails_retryably(framing: Headers, body: bytes) -> None:
     """Nothing is no answer; and what ends only with the connection may have been cut, which its JSON shows."""
     sink = Notes()
-    piece = form_of(200, [*JSON, *framing], chat(), sink)
+    piece = form_of(200, [*JSON, *framing], chat(), sink, a_stream)
     piece.feed(body)
     with pytest.raises(AttemptFailed) as caught:
         piece.end()
@@ -121,7 +129,7 @@ def test_header_finds_the_first_value() -> None:
 def test_a_stream_starts_with_its_first_event() -> None:
     """The head waits for something that is worth a head."""
     sink = Notes()
-    stream = form_of(200, EVENTS, chat(), sink)
+    stream = form_of(200, EVENTS, chat(), sink, a_stream)
     stream.feed(LAST[:10])
     assert not sink.is_started
     stream.feed(LAST[10:])
@@ -136,7 +144,7 @@ def test_a_stream_starts_with_its_first_event() -> None:
 def test_a_comment_is_passed_but_delivers_nothing() -> None:
     """After a comment another replica can still answer."""
     sink = Notes()
-    stream = form_of(200, EVENTS, chat(), sink)
+    stream = form_of(200, EVENTS, chat(), sink, a_stream)
     stream.feed(b": keep-alive\n\n")
     assert sink.written == b": keep-alive\n\n"
     assert not stream.has_delivered
@@ -145,7 +153,7 @@ def test_a_comment_is_passed_but_delivers_nothing() -> None:
 def test_a_stream_that_stops_too_early_fails_retryably() -> None:
     """What is missing is the replica's fault."""
     sink = Notes()
-    stream = form_of(200, EVENTS, chat(), sink)
+    stream = form_of(200, EVENTS, chat(), sink, a_stream)
     with pytest.raises(AttemptFailed) as caught:
         stream.end()
     assert caught.value.verdict.is_retryable
@@ -156,7 +164,7 @@ def test_one_piece_is_held_back_until_its_end() -> None:
     """Nothing of it has left while the replica could still die."""
     sink = Notes()
     exchange = chat()
-    piece = form_of(200, JSON, exchange, sink)
+    piece = form_of(200, JSON, exchange, sink, a_stream)
     body = b'{"usage":{"prompt_tokens":3,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":2}}}'
     piece.feed(body)
     assert not sink.is_started
@@ -170,7 +178,7 @@ def test_one_piece_is_held_back_until_its_end() -> None:
 def test_a_large_piece_leaves_as_it_comes() -> None:
     """What is held back is bounded."""
     sink = Notes()
-    piece = form_of(200, [*JSON, (b"content-length", b"9999999")], chat(), sink)
+    piece = form_of(200, [*JSON, (b"content-length", b"9999999")], chat(), sink, a_stream)
     piece.feed(b"x" * HOLD_BYTES)
     assert not sink.is_started
     piece.feed(b"y")
@@ -182,7 +190,7 @@ def test_one_piece_cannot_follow_a_stream() -> None:
     """When an earlier replica began a stream with a comment, a JSON answer is no answer."""
     sink = Notes()
     sink.start(200, [])
-    piece = form_of(200, JSON, chat(), sink)
+    piece = form_of(200, JSON, chat(), sink, a_stream)
     piece.feed(b"{}")
     with pytest.raises(AttemptFailed):
         piece.end()
@@ -191,7 +199,7 @@ def test_one_piece_cannot_follow_a_stream() -> None:
 
 def test_an_error_is_read_only_so_far() -> None:
     """Megabytes of error end the reading and say nothing."""
-    answer = form_of(400, JSON, chat(), Notes())
+    answer = form_of(400, JSON, chat(), Notes(), a_stream)
     with pytest.raises(AttemptFailed) as caught:
         answer.feed(b"x" * (MAX_ERROR_BYTES + 1))
     assert caught.value.body == b""

@@ -10,7 +10,8 @@ from vllm_gateway.clock import SystemClock
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.replica import Replica
 
 
 def replica_at(server: Scripted) -> Replica:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.upstream.test_answers import DONE, EVENTS, JSON, LAST, Notes, chat
+from tests.upstream.test_answers import DONE, EVENTS, JSON, LAST, Notes, a_stream, chat
 from vllm_gateway.errors import ReplicaSilent, ReplicaTruncated
 from vllm_gateway.settings.model import Timeouts
 from vllm_gateway.upstream.answers import AttemptFailed
@@ -18,7 +18,7 @@ def an_attempt(body: bytes = b'{"model":"m","stream":true}', timeouts: Timeouts 
     """Return an attempt that began at time 0."""
     sink = Notes()
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    return Attempt(chat(body), Connection(), sink, finished=finished, timeouts=timeouts, now=0.0), sink
+    return Attempt(chat(body), Connection(), sink, a_stream, finished=finished, timeouts=timeouts, now=0.0), sink
 
 
 def failure_of(attempt: Attempt) -> AttemptFailed:
@@ -59,15 +59,16 @@ async def test_a_loss_before_the_first_event_may_be_made_good(event: bytes) -> N
     assert failure_of(attempt).verdict.is_retryable
 
 
-async def test_a_loss_after_the_first_event_may_not() -> None:
-    """What the caller has seen cannot be asked of another replica."""
+async def test_a_loss_after_the_first_event_tells_what_has_left() -> None:
+    """Another replica can only go on from there."""
     attempt, _ = an_attempt()
     attempt.head(200, EVENTS)
     attempt.body(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":null}]}\n\n')
     attempt.failed(ConnectionFault("reset"))
     failed = failure_of(attempt)
     assert isinstance(failed.verdict.error, ReplicaTruncated)
-    assert not failed.verdict.is_retryable
+    assert failed.has_delivered
+    assert failed.stream is not None
 
 
 async def test_a_stale_connection_is_told_apart() -> None:
@@ -99,7 +100,7 @@ async def test_silence_is_counted_from_the_last_byte() -> None:
     attempt.check(23.9)
     assert not attempt.finished.done()
     attempt.check(24.0)
-    assert not failure_of(attempt).verdict.is_retryable
+    assert failure_of(attempt).has_delivered
 
 
 async def test_a_paused_stream_is_not_silent() -> None:

@@ -49,6 +49,18 @@ def test_no_share_is_no_retry() -> None:
         assert not budget.spend()
 
 
+@pytest.mark.parametrize("percent", [1, 5, 100])
+def test_without_a_floor_only_the_share_counts(percent: float) -> None:
+    """As for a second replica that is only asked to be quicker: however long nothing happened."""
+    clock = HandClock()
+    budget = RetryBudget(percent=percent, clock=clock, floor_per_s=0)
+    clock.move(3600)
+    assert spent(budget, 10) == 0
+    for _ in range(1000):
+        budget.earn()
+    assert spent(budget, 1000) == pytest.approx(min(1000 * percent / 100, MOST_EARNED), abs=1)
+
+
 def test_a_full_share_permits_every_retry() -> None:
     """At 100 % each request pays for one of its own."""
     budget = RetryBudget(percent=100, clock=HandClock())

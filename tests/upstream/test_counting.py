@@ -24,7 +24,8 @@ from vllm_gateway.errors import (
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.counting import Counted, Counting
 from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.replica import Replica
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 TOLD = b'{"count":5,"max_model_len":4096,"tokens":[1,2,3,4,5],"token_strs":null}'

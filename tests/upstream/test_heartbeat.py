@@ -9,7 +9,8 @@ from tests.exchanges import exchange
 from tests.upstream.test_answers import Notes
 from vllm_gateway.clock import HandClock
 from vllm_gateway.exchange import Exchange
-from vllm_gateway.upstream.heartbeat import COMMENT, Heartbeat
+from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.heartbeat import COMMENT, Heartbeat, audible
 
 
 def asking(*, stream: bool = True) -> Exchange:
@@ -86,3 +87,25 @@ async def test_everything_else_passes_through() -> None:
     assert heartbeat.is_gone
     heartbeat.end()
     assert sink.is_ended
+
+
+@pytest.mark.parametrize(
+    ("path", "stream", "every_s", "heard"),
+    [
+        ("/v1/chat/completions", True, 10, 1),
+        ("/v1/chat/completions", False, 10, 0),
+        ("/v1/chat/completions", True, 0, 0),
+        ("/api/chat", True, 10, 0),
+    ],
+    ids=["stream", "one piece", "switched off", "has its own"],
+)
+async def test_who_waits_is_heard_where_nothing_else_is(path: str, *, stream: bool, every_s: float, heard: int) -> None:
+    """Streams of vLLM's routes are kept open while their replica is waited for, and only meanwhile."""
+    made, clock = exchange(path), HandClock()
+    body = b'{"message":"Hi"}' if path == "/api/chat" else b'{"messages":[]}'
+    made.asked = replace(made.operation.read(body), stream=stream)
+    deadlines = Deadlines(clock)
+    with audible(made, Notes(), every_s=every_s, deadlines=deadlines, clock=clock):
+        assert len(deadlines) == heard
+    assert len(deadlines) == 0
+    deadlines.close()

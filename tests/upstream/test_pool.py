@@ -1,134 +1,21 @@
-"""The replicas and the connections that are kept to them."""
+"""All replicas: who came, who went, whose turn it is."""
 
-import pytest
+from collections import Counter
 
-from tests.scripted import Visit, scripted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.scripted import scripted
+from tests.upstream.test_replica import quiet
 from vllm_gateway.clock import HandClock
-from vllm_gateway.routing.policies import least_busy
+from vllm_gateway.routing.load import least_busy
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.connection import Connection
-from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.pool import IDLE_S, MAX_IDLE, Pool, Replica, is_sendable
+from vllm_gateway.upstream.pool import Change, Pool
+from vllm_gateway.upstream.replica import ADDED, CONFIGURED, Replica
 
-
-async def quiet(visit: Visit) -> None:
-    """Say nothing, and stay."""
-    await visit.until_closed()
-
-
-def a_replica(port: int, clock: HandClock | None = None, **settings: object) -> Replica:
-    """Return a replica on this machine."""
-    upstream = Upstream.model_validate({"url": f"http://127.0.0.1:{port}/v1", **settings})
-    return Replica("r", upstream, clock=clock or HandClock(), connect_s=2)
-
-
-async def test_a_free_connection_is_used_again() -> None:
-    """What was given back is given out again, the youngest first."""
-    async with scripted(quiet) as server:
-        replica = a_replica(server.port)
-        one, two = await replica.checkout(), await replica.checkout()
-        replica.give_back(one)
-        replica.give_back(two)
-        assert await replica.checkout() is two
-        assert await replica.checkout() is one
-
-
-async def test_an_old_connection_is_not_used() -> None:
-    """VLLM closes after 5 seconds; a connection that is nearly as old is closed here first."""
-    clock = HandClock()
-    async with scripted(quiet) as server:
-        replica = a_replica(server.port, clock)
-        old = await replica.checkout()
-        replica.give_back(old)
-        clock.move(IDLE_S + 0.01)
-        assert await replica.checkout() is not old
-        assert not old.is_open
-
-
-async def test_a_connection_in_use_is_closed_and_not_kept() -> None:
-    """A connection whose answer has not ended cannot serve anybody else."""
-
-    class Deaf:
-        def head(self, *_: object) -> None: ...
-        def body(self, *_: object) -> None: ...
-        def done(self) -> None: ...
-        def failed(self, *_: object) -> None: ...
-
-    async with scripted(quiet) as server:
-        replica = a_replica(server.port)
-        busy = await replica.checkout()
-        busy.send(b"GET / HTTP/1.1\r\n\r\n", Deaf())
-        replica.give_back(busy)
-        assert not busy.is_open
-        assert await replica.checkout() is not busy
-
-
-async def test_not_more_than_some_connections_are_kept() -> None:
-    """A burst of callers does not leave its connections open for ever."""
-    async with scripted(quiet) as server:
-        replica = a_replica(server.port)
-        out = [await replica.checkout() for _ in range(MAX_IDLE + 3)]
-        for connection in out:
-            replica.give_back(connection)
-        assert sum(connection.is_open for connection in out) == MAX_IDLE
-        replica.close_idle()
-        assert not any(connection.is_open for connection in out)
-
-
-async def test_idle_connections_are_closed_by_age() -> None:
-    """Only those that have rested too long are closed."""
-    clock = HandClock()
-    async with scripted(quiet) as server:
-        replica = a_replica(server.port, clock)
-        old, young = await replica.checkout(), await replica.checkout()
-        replica.give_back(old)
-        clock.move(3)
-        replica.give_back(young)
-        clock.move(2)
-        replica.close_idle(older_than_s=IDLE_S)
-        assert (old.is_open, young.is_open) == (False, True)
-
-
-def test_a_request_has_one_head_and_the_replicas_own_key() -> None:
-    """Host, key and length are the gateway's; the path keeps what stands before `/v1` in the address."""
-    upstream = Upstream.model_validate({"url": "http://gpu.internal:8000/team/v1", "api_key": "sk-replica"})
-    replica = Replica("r", upstream, clock=HandClock(), connect_s=2)
-    request = replica.request(b"POST", "/v1/chat/completions", b"X-Request-Id: 1\r\n", b"{}")
-    head, _, body = request.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    assert lines[0] == b"POST /team/v1/chat/completions HTTP/1.1"
-    assert lines.count(b"Host: gpu.internal:8000") == 1
-    assert lines.count(b"Authorization: Bearer sk-replica") == 1
-    assert lines.count(b"Content-Length: 2") == 1
-    assert body == b"{}"
-
-
-def test_a_callers_key_takes_the_place_of_the_gateways() -> None:
-    """A request never carries both; the next one without a caller's key carries the gateway's again."""
-    replica = a_replica(1, api_key="sk-replica")
-    request = replica.request(b"POST", "/v1/chat/completions", body=b"{}", callers_key=b"sk-theirs")
-    assert request.count(b"Authorization: ") == 1
-    assert b"\r\nAuthorization: Bearer sk-theirs\r\n" in request
-    assert b"sk-replica" in replica.request(b"GET", "/health")
-    assert b"Authorization: Bearer sk-theirs\r\n" in a_replica(1).request(b"GET", "/", callers_key=b"sk-theirs")
-
-
-@pytest.mark.parametrize("key", [b"a b", b"a\r\nX: 1", b"a\n", b"\xe4", b"\x00", b"\t", b"k" * 4097])
-def test_a_key_that_no_header_can_hold_is_never_sent(key: bytes) -> None:
-    """It could end the line, and begin another one."""
-    assert not is_sendable(key)
-    with pytest.raises(ValueError, match="visible ASCII"):
-        a_replica(1).request(b"GET", "/", callers_key=key)
-
-
-def test_a_replica_that_goes_out_forgets_what_it_lacked() -> None:
-    """It may come back as another program."""
-    replica = a_replica(1)
-    replica.see(Sign.PROBE_ANSWERED)
-    replica.lacks.add("/v1/embeddings")
-    replica.see(Sign.UNREACHABLE)
-    assert not replica.is_usable
-    assert replica.lacks == set()
+_PLACES = st.lists(st.sampled_from(["a/h1", "a/h2", "a/h3", "b/h1", "b/h2"]), max_size=6)
+_STEPS = st.lists(st.tuples(st.sampled_from([CONFIGURED, "file"]), _PLACES), max_size=8)
 
 
 def test_names_count_within_their_route_and_tell_no_address() -> None:
@@ -180,17 +67,143 @@ async def test_closing_the_pool_closes_what_is_free() -> None:
         assert not connection.is_open
 
 
-def test_a_replica_is_full_at_its_limit_or_by_its_own_word() -> None:
-    """What its waiting line said holds until the next look, and never shuts it altogether."""
-    replica = Replica("a", Upstream(url="http://h", max_concurrent=8), clock=HandClock(), connect_s=1)
-    replica.see(Sign.PROBE_ANSWERED)
-    replica.outstanding = 7
-    assert replica.has_room
-    replica.learn_room(3, most_waiting=1)
-    assert (replica.learned_outstanding, replica.has_room) == (5, False)
-    replica.learn_room(50, most_waiting=1)
-    assert replica.learned_outstanding == 1
-    replica.learn_room(0, most_waiting=1)
-    assert replica.has_room
-    replica.outstanding = 8
-    assert not replica.has_room
+def upstreams(*places: str, **settings: object) -> list[Upstream]:
+    """Return replicas at these hosts, as `route/host`."""
+    found = []
+    for place in places:
+        route, host = place.split("/")
+        found.append(Upstream.model_validate({"url": f"http://{host}", "route": route, **settings}))
+    return found
+
+
+def names(pool: Pool) -> list[str]:
+    """Return the names of the replicas."""
+    return [replica.name for replica in pool.replicas]
+
+
+def test_what_stays_is_the_same_replica_with_other_settings() -> None:
+    """Health, name and counters stay; weight, limits and key are taken over; a `/v1` at the end makes no difference."""
+    pool = Pool(upstreams("a/h1", "a/h2"), clock=HandClock(), connect_s=1)
+    first, second = pool.replicas
+    second.outstanding = 3
+    wanted = Upstream.model_validate(
+        {"url": "http://h2/v1", "route": "a", "weight": 2, "max_concurrent": 7, "api_key": "sk-new"}
+    )
+    change = pool.follow(CONFIGURED, [wanted])
+    assert (pool.replicas, change) == ((second,), Change((), (first,), (second,)))
+    assert (second.name, second.outstanding, second.weight, second.max_outstanding) == ("a-2", 3, 2, 7)
+    assert b"Authorization: Bearer sk-new" in second.request(b"GET", "/health")
+    assert (first.is_usable, first.is_removed) == (False, True)
+
+
+def test_another_route_or_another_place_is_another_replica() -> None:
+    """What is known of one model says nothing of another; the name of one that rested is free at once."""
+    pool = Pool(upstreams("a/h1"), clock=HandClock(), connect_s=1)
+    (first,) = pool.replicas
+    pool.follow(CONFIGURED, upstreams("b/h1"))
+    assert (names(pool), first.is_removed) == (["b-1"], True)
+    pool.follow(CONFIGURED, upstreams("b/h2"))
+    assert names(pool) == ["b-1"]
+
+
+def test_the_same_place_twice_is_two_replicas() -> None:
+    """Who writes it twice gets it twice, also when it is read again."""
+    pool = Pool(upstreams("a/h", "a/h"), clock=HandClock(), connect_s=1)
+    before = pool.replicas
+    pool.follow(CONFIGURED, upstreams("a/h", "a/h"))
+    assert pool.replicas == before
+    pool.follow(CONFIGURED, upstreams("a/h"))
+    assert names(pool) == ["a-1"]
+
+
+def test_a_name_is_free_when_its_last_answer_has_ended() -> None:
+    """Nobody in the log is two replicas at once."""
+    pool = Pool(upstreams("a/h1", "a/h2"), clock=HandClock(), connect_s=1)
+    gone = pool.replicas[0]
+    gone.outstanding = 1
+    pool.follow(CONFIGURED, upstreams("a/h2", "a/h3"))
+    assert names(pool) == ["a-2", "a-3"]
+    gone.outstanding = 0
+    assert pool.add(upstreams("a/h4")[0]).name == "a-1"
+
+
+def test_sources_do_not_touch_each_other() -> None:
+    """A reload leaves alone what was discovered or added by hand."""
+    pool = Pool(upstreams("a/h1"), clock=HandClock(), connect_s=1)
+    pool.follow("file", upstreams("a/h1", "a/h2"))
+    by_hand = pool.add(upstreams("a/h3")[0])
+    pool.follow(CONFIGURED, [])
+    assert [(replica.name, replica.source) for replica in pool.replicas] == [
+        ("a-2", "file"),
+        ("a-3", "file"),
+        ("a-4", ADDED),
+    ]
+    assert pool.remove("a-4") is by_hand
+    assert pool.remove("a-4") is None
+
+
+def test_new_replicas_can_come_before_others_go() -> None:
+    """What was prepared is there already when the list is followed."""
+    pool = Pool(upstreams("a/h1"), clock=HandClock(), connect_s=1)
+    (new,) = pool.prepare(CONFIGURED, upstreams("a/h2"))
+    assert names(pool) == ["a-1", "a-2"]
+    assert pool.prepare(CONFIGURED, upstreams("a/h2")) == ()
+    pool.follow(CONFIGURED, upstreams("a/h2"))
+    assert pool.replicas == (new,)
+
+
+def test_every_change_is_told_once_it_is_made() -> None:
+    """Those who keep something about replicas hear of it; draining twice is one change."""
+    pool = Pool(upstreams("a/h1"), clock=HandClock(), connect_s=1)
+    (first,) = pool.replicas
+    told: list[Change] = []
+    pool.told.append(told.append)
+    for is_draining in (True, True, False):
+        assert pool.drain("a-1", is_draining=is_draining) is first
+        assert first.is_draining is is_draining
+    new = pool.add(upstreams("a/h2")[0])
+    pool.remove("a-1")
+    altered = Change(altered=(first,))
+    assert told == [altered, altered, Change(added=(new,)), Change(removed=(first,))]
+    assert pool.drain("nobody") is None
+
+
+async def test_a_removed_replica_keeps_no_connection() -> None:
+    """The free ones are closed at once, those that are in use when they are given back."""
+    async with scripted(quiet) as server:
+        pool = Pool([Upstream(url=server.url)], clock=HandClock(), connect_s=1)
+        (replica,) = pool.replicas
+        free, used = await replica.checkout(), await replica.checkout()
+        replica.give_back(free)
+        pool.remove(replica.name)
+        assert (free.is_open, used.is_open) == (False, True)
+        replica.give_back(used)
+        assert not used.is_open
+
+
+@given(_STEPS, st.data())
+def test_whatever_is_followed_the_pool_is_what_was_wanted_last(
+    steps: list[tuple[str, list[str]]], data: st.DataObject
+) -> None:
+    """Each source has exactly what it wants, names are unique, and a replica stays as long as its place is wanted."""
+    pool = Pool(clock=HandClock(), connect_s=1)
+    wanted: dict[str, list[str]] = {}
+    for source, places in steps:
+        before = {replica: place_of(replica) for replica in pool.replicas}
+        for replica in before:
+            replica.outstanding = data.draw(st.integers(0, 1))
+        pool.follow(source, upstreams(*places))
+        wanted[source] = places
+        for each, sought in wanted.items():
+            there = [place_of(replica) for replica in pool.replicas if replica.source == each]
+            assert sorted(there) == sorted(sought)
+        stayed = Counter(place for replica, place in before.items() if replica in pool.replicas)
+        once = Counter(place for replica, place in before.items() if replica.source == source)
+        assert stayed >= Counter(places) & once
+        running = [replica.name for replica in before if replica.is_removed and replica.outstanding]
+        assert len({*names(pool), *running}) == len(pool.replicas) + len(running)
+
+
+def place_of(replica: Replica) -> str:
+    """Return where a replica is, as `route/host`."""
+    return f"{replica.route}/{replica.url.removeprefix('http://')}"

@@ -194,7 +194,8 @@ async def test_a_dead_replica_is_found_out_once() -> None:
 
 async def test_no_healthy_replica_is_503_with_a_time_to_come_again() -> None:
     """A known model without any usable replica is an overload, not an unknown model."""
-    async with scripted(as_replica(reset)) as bad, gateway(bad.url, retry={"attempts": 1}) as door:
+    calm = {"retry": {"attempts": 1}, "probe": {"panic_percent": 0}}
+    async with scripted(as_replica(reset)) as bad, gateway(bad.url, **calm) as door:
         for _ in range(3):
             assert (await door.http.post(CHAT, json=ASKING)).status_code == 502
         reply = await door.http.post(CHAT, json=ASKING)

@@ -1,5 +1,8 @@
 """What to make of an answer that is not a 200."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +27,7 @@ from vllm_gateway.upstream.verdicts import Verdict, callers_key_refused, judge, 
 CHAT = OPERATIONS["/v1/chat/completions"]
 REFUSED = b'{"error":{"message":"No.","type":"BadRequestError","param":"n","code":400}}'
 NO_HEADERS: Headers = []
+DATE = (b"date", b"Wed, 21 Oct 2026 07:28:00 GMT")
 
 
 @pytest.mark.parametrize(
@@ -34,14 +38,14 @@ NO_HEADERS: Headers = []
         (400, b"<html>", ReplicaRefused, False, None, False),
         (400, b"", ReplicaRefused, False, None, False),
         (413, b"[]", ReplicaRefused, False, None, False),
-        (429, REFUSED, ReplicaRefused, True, None, True),
+        (429, REFUSED, ReplicaRefused, True, Sign.OVERLOADED, True),
         (408, REFUSED, ReplicaRefused, True, None, True),
         (501, REFUSED, ReplicaRefused, False, None, True),
         (401, b'{"error":"Unauthorized"}', ReplicaFailed, True, Sign.FAILED, False),
         (403, REFUSED, ReplicaFailed, True, Sign.FAILED, False),
         (500, REFUSED, ReplicaFailed, True, Sign.FAILED, False),
         (502, b"", ReplicaFailed, True, Sign.FAILED, False),
-        (503, b"", ReplicaOverloaded, True, None, False),
+        (503, b"", ReplicaOverloaded, True, Sign.OVERLOADED, False),
         (504, b"", ReplicaSilent, True, Sign.FAILED, False),
         (599, b"", ReplicaFailed, True, Sign.FAILED, False),
         (302, b"", ReplicaFailed, True, Sign.FAILED, False),
@@ -118,15 +122,23 @@ def test_a_mistake_keeps_the_field_that_vllm_blamed() -> None:
     [
         (429, [(b"retry-after", b"7")], 7),
         (429, [(b"date", b"x"), (b"retry-after", b"7")], 7),
-        (429, [], None),
-        (429, [(b"retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT")], None),
-        (429, [(b"retry-after", b"-1")], None),
+        (429, [], 1),
+        (429, [(b"retry-after", b"-1")], 1),
+        (429, [(b"retry-after", b"Thu, 99 Oct")], 1),
+        (429, [(b"retry-after", b"\xff")], 1),
+        (429, [(b"retry-after", b"Wed, 21 Oct 2026 07:28:09 GMT"), DATE], 9),
+        (429, [(b"retry-after", b"Wednesday, 21-Oct-26 07:28:09 GMT"), DATE], 9),
+        (429, [DATE, (b"retry-after", b"Wed, 21 Oct 2026 07:28:09 -0000")], 9),
+        (429, [DATE, (b"retry-after", b"Wed, 21 Oct 2026 07:27:00 GMT")], 0),
+        (429, [DATE, (b"retry-after", b"Wed, 21 Oct 2026 09:28:00 GMT")], 120),
+        (503, [DATE, (b"retry-after", b"0")], 0),
         (429, [(b"retry-after", b"86400")], 120),
         (429, [(b"retry-after", b"9" * 400)], 120),
         (503, [(b"retry-after", b"7")], 7),
         (503, [], 1),
         (503, [(b"retry-after", b"soon")], 1),
         (400, [], None),
+        (408, [(b"retry-after", b"7")], 7),
     ],
 )
 def test_the_time_to_wait_is_kept_within_reason(status: int, headers: Headers, retry_after_s: float | None) -> None:
@@ -196,3 +208,73 @@ def test_an_answer_to_a_question_of_our_own_is_judged_alike() -> None:
     """Its headers tell when to ask again."""
     verdict = judge_own(429, [(b"retry-after", b"3")], REFUSED, "/tokenize")
     assert (type(verdict.error), verdict.error.retry_after_s) == (ReplicaRefused, 3)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("headers", "asked_s"), [([(b"retry-after", b"7")], 7.0), ([], None)])
+def test_an_overloaded_replica_is_not_ill(status: int, headers: Headers, asked_s: float | None) -> None:
+    """Another one may have room; for how long this one asked to be left alone is known, if it said so."""
+    verdict = judge(status, headers, REFUSED, CHAT)
+    assert verdict.is_overload
+    assert verdict.is_retryable
+    assert verdict.sign not in {Sign.FAILED, Sign.UNREACHABLE}
+    assert verdict.retry_after_s == asked_s
+    assert not judge(500, headers, REFUSED, CHAT).is_overload
+
+
+def test_a_date_without_another_date_is_held_against_our_own_clock() -> None:
+    """A replica that tells no time of its own is taken to have ours."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True).encode()
+    asked_s = judge(503, [(b"retry-after", soon)], b"", CHAT).retry_after_s
+    assert asked_s is not None
+    assert 25 < asked_s <= 30
+
+
+TOO_LONG = [
+    "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4900 in the messages).",
+    "This model's maximum context length is 4096 tokens. However, your request has 5000 input tokens.",
+    "'max_tokens' is too large: 5000. This model's maximum context length is 4096 tokens and your request has 10.",
+    "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+    "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens.",
+    "You passed 5001 input tokens. However, the model's context length is only 4096 tokens.",
+    "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+    "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it",
+]
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+def test_a_request_beyond_the_context_is_told_from_other_mistakes(message: str) -> None:
+    """Whatever version words it, before the stream or in it; the replica's own words still fit the caller."""
+    body = codec.dumps({"error": {"message": message, "type": "BadRequestError", "param": None, "code": 400}})
+    verdict = judge(400, NO_HEADERS, body, CHAT)
+    assert verdict.is_context_length
+    assert (verdict.is_retryable, verdict.sign, verdict.passes) == (False, None, True)
+    assert judge_event(body).is_context_length
+
+
+def test_the_code_alone_tells_of_the_context_too() -> None:
+    """Servers that are not vLLM name it there."""
+    body = b'{"error":{"message":"Too much.","type":"invalid_request_error","code":"context_length_exceeded"}}'
+    assert judge(400, NO_HEADERS, body, CHAT).is_context_length
+
+
+def test_a_recorded_prompt_beyond_the_context_is_recognized() -> None:
+    """As a real vLLM said it."""
+    call = recording("chat_prompt_over_context")
+    assert judge(call.status, NO_HEADERS, call.body, CHAT).is_context_length
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "temperature must be non-negative, got -1."),
+        (400, "The response was filtered due to the prompt triggering a content management policy."),
+        (403, "maximum context length"),
+        (429, "maximum context length"),
+        (500, "maximum context length"),
+    ],
+)
+def test_other_mistakes_have_nothing_to_do_with_the_context(status: int, message: str) -> None:
+    """A larger model would not make them good."""
+    body = codec.dumps({"error": {"message": message, "type": "BadRequestError", "param": None, "code": status}})
+    assert not judge(status, NO_HEADERS, body, CHAT).is_context_length

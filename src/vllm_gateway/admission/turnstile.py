@@ -83,6 +83,10 @@ class Turnstile(Generic[S]):
         """How many requests wait now."""
         return len(self._queue)
 
+    def take_over(self, settings: Queue) -> None:
+        """Let so many wait, and so long, from now on."""
+        self._settings = settings
+
     async def enter(
         self,
         who: Who,

@@ -40,12 +40,14 @@ def serve(
     from vllm_gateway.cli.loading import loaded_or_told  # noqa: PLC0415 - keeps --help quick
 
     given = {"host": host, "port": port, "workers": workers, "log_level": log_level, "drain_s": drain_s}
-    loaded = loaded_or_told(config, flags(upstream or [], given))
+    said = flags(upstream or [], given)
+    loaded = loaded_or_told(config, said)
     if loaded is None:
         return 1
     from vllm_gateway.serve import run  # noqa: PLC0415 - keeps --help, and the report of a mistake, quick
+    from vllm_gateway.settings import load_here  # noqa: PLC0415 - as above
 
-    return run(loaded.settings)
+    return run(loaded.settings, read=lambda: load_here(config, said).settings)
 
 
 def flags(upstreams: list[str], given: Mapping[str, object]) -> "list[Assignment]":

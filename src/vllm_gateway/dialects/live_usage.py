@@ -22,7 +22,7 @@ _NO_CHOICES = b'"choices":[]'
 
 def telling_usage(asked: Asked) -> Asked:
     """Return the same request, asking for a stream that tells its usage all the time; the caller sees no difference."""
-    if not asked.can_tell_usage:
+    if not asked.is_chunks:
         return asked
     options = asked.fields.get("stream_options")
     is_asked_for = isinstance(options, dict) and options.get("include_usage") and options.get("continuous_usage_stats")
@@ -57,6 +57,15 @@ class LiveUsageWatch:
     def usage(self) -> Usage | None:
         """The usage of the whole answer."""
         return self._inner.usage
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the replica said of its version and configuration."""
+        return self._inner.fingerprint
+
+    def mend(self) -> None:
+        """Forget the half event and the error that the stream broke off with."""
+        self._inner.mend()
 
     def feed(self, data: bytes) -> bytes:
         """Take what was read; return the whole events that may leave now, without what was not asked for."""

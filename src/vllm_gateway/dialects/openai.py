@@ -105,6 +105,7 @@ def sight_chunk(chunk: dict[str, Any]) -> Sighting:
         is_broken=any(choice["finish_reason"] in ("abort", "error") for choice in ended),
         usage=usage_of(chunk.get("usage")),
         is_usage_only=not choices and "usage" in chunk,
+        fingerprint=fingerprint if isinstance(fingerprint := chunk.get("system_fingerprint"), str) else None,
     )
 
 

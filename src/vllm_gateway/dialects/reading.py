@@ -60,7 +60,7 @@ def understand(
         adds_usage=adds_usage,
         new_watch=PlainWatch if marks is None else partial(StreamWatch, marks, choices=count, drop_usage=adds_usage),
         choices=count,
-        can_tell_usage=is_chunks,
+        is_chunks=is_chunks,
         route=route or None,
     )
 

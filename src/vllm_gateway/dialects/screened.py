@@ -79,6 +79,16 @@ class ScreenedWatch:
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
 
+    @property
+    def fingerprint(self) -> str | None:
+        """What the replica said of its version and configuration."""
+        return self._watch.fingerprint
+
+    def mend(self) -> None:
+        """Forget the half event and the error that the stream broke off with; what waits goes on waiting."""
+        self._watch.mend()
+        self.error = None
+
     def feed(self, data: bytes) -> bytes:
         """Take what was read; return the events that may leave now.
 

@@ -42,6 +42,8 @@ class Sighting:
     usage: Usage | None = None
     is_usage_only: bool = False
     """It carries nothing but the usage."""
+    fingerprint: str | None = None
+    """What it says of the replica's version and configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class StreamWatch:
         self.error: bytes | None = None
         self.has_data = False
         self.usage: Usage | None = None
+        self.fingerprint: str | None = None
         self._marks = marks
         self._choices = choices
         self._drop_usage = drop_usage
@@ -103,6 +106,12 @@ class StreamWatch:
         """Return the last event, if it is still owed."""
         return b"" if self._has_ended else self._marks.ending
 
+    def mend(self) -> None:
+        """Forget the half event and the error that the stream broke off with."""
+        self._held.clear()
+        self._recent.clear()
+        self.error = None
+
     def _whole_events(self, data: bytes) -> bytes:
         """Keep the part of an event that has not ended yet; return what comes before it."""
         searched = max(0, len(self._held) - 2)  # what ends an event has at most three bytes; older ones hold none
@@ -130,6 +139,7 @@ class StreamWatch:
             self._finished.update(sighting.finished)
             self._has_ended = self._has_ended or sighting.is_end
             self.usage = sighting.usage or self.usage
+            self.fingerprint = sighting.fingerprint or self.fingerprint
             if not (self._drop_usage and sighting.is_usage_only):
                 leaving.append(event)
         passed = b"".join(leaving)
@@ -164,6 +174,7 @@ class PlainWatch:
 
     error: bytes | None = None
     usage: Usage | None = None
+    fingerprint: str | None = None
 
     def __init__(self) -> None:
         self.has_data = False
@@ -184,6 +195,9 @@ class PlainWatch:
     def ending(self) -> bytes:
         """Return nothing."""
         return b""
+
+    def mend(self) -> None:
+        """Do nothing: nothing is held."""
 
 
 def payloads(data: bytes) -> Iterator[bytes]:

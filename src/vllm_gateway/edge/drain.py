@@ -25,6 +25,11 @@ class Drain:
         self._drain_s = drain_s
         self._clock = clock
 
+    def take_over(self, pipeline: Pipeline, *, drain_s: float) -> None:
+        """End what this pipeline runs, and give it so many seconds."""
+        self._pipeline = pipeline
+        self._drain_s = drain_s
+
     async def run(self, is_forced: Callable[[], bool]) -> None:
         """Refuse new work and wait for the old; after `drain_s`, or when forced, end what still runs with an error."""
         self._pipeline.is_draining = True

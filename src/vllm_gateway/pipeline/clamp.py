@@ -6,7 +6,7 @@ from dataclasses import replace
 from vllm_gateway.admission.members import edited
 from vllm_gateway.exchange import Asked
 from vllm_gateway.upstream.counting import Counting
-from vllm_gateway.upstream.pool import Replica
+from vllm_gateway.upstream.replica import Replica
 
 _PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose prompts a replica can count."""

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_network
@@ -55,9 +55,19 @@ class Metering:
         return not self._meters.are_none or exchange.caller.allowance is not None
 
     async def relay(
-        self, exchange: Exchange, asked: Asked, relay: Relay, *, model: str, max_model_len: int | None
+        self,
+        exchange: Exchange,
+        asked: Asked,
+        relay: Relay,
+        *,
+        model: str,
+        max_model_len: int | None,
+        hands_back: Callable[[str, GatewayError], Sequence[str]] = lambda _model, _error: (),
     ) -> None:
         """Have `asked` relayed, within the limits.
+
+        Where `hands_back` names models that stand in after an error, the failure costs the caller nothing: it is the
+        one that answers which counts.
 
         Raises:
             LimitReached: it is more than may be used now.
@@ -69,18 +79,20 @@ class Metering:
             return
         grant = Grant(f"{self._process}-{next(self._numbers)}", meters, case)
         await self._reserve(exchange, grant)
-        has_failed = True
+        has_failed, is_handed_back = True, False
         try:
             await self._relay(exchange, asked, relay, grant)
             has_failed = False
-        except GatewayError:
+        except GatewayError as error:
+            is_handed_back = bool(hands_back(model, error))
             raise
         except BaseException:
             has_failed = False  # the caller left, or was stopped: the work was done for it
             raise
         finally:
+            is_charged = exchange.attempts > 0 and not is_handed_back
             used = used_tokens(exchange, case, has_failed=has_failed)
-            await self._limiter.settle(grant.name, meters, used, is_charged=exchange.attempts > 0)
+            await self._limiter.settle(grant.name, meters, used, is_charged=is_charged)
 
     async def close(self) -> None:
         """Ask for no more tokens."""

@@ -1,20 +1,26 @@
 """From what is asked to an answer: routed to those who serve the model, and relayed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.dialects.recovery.recovery import ChunkRecovery
+from vllm_gateway.dialects.recovery.safety import ways_of
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
 from vllm_gateway.exchange import Asked, Exchange, Priority, Sink
 from vllm_gateway.pipeline.clamp import Clamp, max_model_len
+from vllm_gateway.pipeline.falling_back import Answer, FallingBack
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.routing.affinity import Affinity, conversation_of
+from vllm_gateway.routing.policies import Policy
 from vllm_gateway.routing.table import Table
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.settings.fleet import Resume
+from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.relay import Relay
+from vllm_gateway.upstream.replica import Replica
 
 _PRIORITIES = {Priority.INTERACTIVE: 0, Priority.STANDARD: 1, Priority.BATCH: 2}
 """In vLLM's terms: lower goes first."""
@@ -34,6 +40,10 @@ class Sending:
         relay: Relay,
         metering: Metering,
         outgoing: Outgoing,
+        policy_of: Callable[[str], Policy],
+        affinity: Affinity,
+        falling_back: FallingBack,
+        resume: Resume,
         clamp: Clamp | None = None,
         screening: Screening | None = None,
     ) -> None:
@@ -43,19 +53,23 @@ class Sending:
         self._relay = relay
         self._metering = metering
         self._outgoing = outgoing
+        self._policy_of = policy_of
+        self._falling_back = falling_back
+        self._resume = resume
         self._clamp = clamp
         self._screening = screening
-        self._affinity = Affinity()
+        self._affinity = affinity
 
     async def send(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
         """Have `asked` answered into `sink`; a caller's conversation goes on where it was last."""
         conversation = conversation_of(exchange.headers, asked.fields)
         if conversation is not None and exchange.prefers is None:
             exchange.prefers = self._affinity.find(exchange.caller.id, conversation)
+        answer = partial(self._route_and_relay, exchange, sink)
         if asked.model is None and asked.is_any_model:
-            await self.with_model(exchange, asked, partial(self._route_and_relay, exchange, sink))
+            await self.with_model(exchange, asked, sink, answer)
         else:
-            await self._route_and_relay(exchange, sink, asked)
+            await self._with_stand_ins(exchange, asked, sink, answer)
         if conversation is not None and exchange.replica is not None:
             self._affinity.remember(exchange.caller.id, conversation, exchange.replica)
 
@@ -68,36 +82,58 @@ class Sending:
             await self._relay_as(exchange, model, serving, asked, sink)  # by far the most common, and the shortest way
             return
         relay = partial(self._relay_screened, exchange, model, serving, sink)
-        await self._metering.relay(exchange, asked, relay, model=model, max_model_len=max_model_len(model, serving))
+        await self._metering.relay(
+            exchange,
+            asked,
+            relay,
+            model=model,
+            max_model_len=max_model_len(model, serving),
+            hands_back=self._falling_back.others,
+        )
 
     async def route(self, exchange: Exchange, asked: Asked) -> tuple[str, list[Replica]]:
         """Find who serves a model; a name that nobody serves may be a moment younger than the last look."""
-        table = self._table.within(exchange.caller.models)
+        table = self._table
+        if asked.is_stand_in:
+            table = replace(table, allowed_models=())  # nobody asked for it
+        table = table.within(exchange.caller.models)
         try:
             return table.find(asked.model, self._pool.replicas, route=asked.route)
         except ModelUnknown:
             await self._prober.look_again()
             return table.find(asked.model, self._pool.replicas, route=asked.route)
 
-    async def with_model(self, exchange: Exchange, asked: Asked, answer: Callable[[Asked], Awaitable[None]]) -> None:
+    async def with_model(self, exchange: Exchange, asked: Asked, sink: Sink, answer: Answer) -> None:
         """Have `asked` answered with the model that it names; without one, with the first that offers its route.
+
+        When the model cannot answer, one that stands in for it does.
 
         Raises:
             RouteUnsupported: none of the models does.
         """
         choices = self._choices(exchange, asked)
         if choices is None:
-            await answer(asked)
+            await self._with_stand_ins(exchange, asked, sink, answer)
             return
         for name, route in choices:
             try:
-                await answer(replace(asked, model=name, route=route))
+                await self._with_stand_ins(exchange, replace(asked, model=name, route=route), sink, answer)
             except (ModelUnknown, RouteUnsupported):
                 if len(choices) == 1:
                     raise
             else:
                 return
         raise RouteUnsupported(f"No model server offers {asked.path}.")
+
+    async def _with_stand_ins(self, exchange: Exchange, asked: Asked, sink: Sink, answer: Answer) -> None:
+        if not self._falling_back.is_needed:
+            await answer(asked)
+            return
+
+        async def stand_in(other: Asked) -> None:
+            await answer(replace(other, is_stand_in=True))
+
+        await self._falling_back.answer(exchange, asked, sink, first=answer, other=stand_in)
 
     def _choices(self, exchange: Exchange, asked: Asked) -> list[tuple[str, str | None]] | None:
         """Return the models that may be meant, each with its route; None when there is nothing to choose."""
@@ -121,8 +157,26 @@ class Sending:
         caller, priority = exchange.caller, None
         if serving[0].takes_priority and asked.path in _PRIORITIZED and all(each.takes_priority for each in serving):
             priority = _PRIORITIES[caller.priority]
-        body = self._outgoing.body(asked.body, asked, model, caller, live=asked.tells_usage, priority=priority)
-        await self._relay.run(exchange, serving, body, sink)
+        ways = ways_of(asked, self._resume) if self._can_go_on(asked, serving) else None
+        body = self._outgoing.body(
+            asked.body,
+            asked,
+            model,
+            caller,
+            live=asked.tells_usage,
+            priority=priority,
+            token_ids=ways is not None and ways.by_ids,
+        )
+        new_recovery = None
+        if ways is not None:
+            length = max_model_len(model, serving)
+            new_recovery = partial(ChunkRecovery, asked, body, ways, self._resume, max_model_len=length)
+        self._policy_of(serving[0].route).look(exchange, asked)
+        await self._relay.run(exchange, serving, body, sink, new_recovery)
+
+    def _can_go_on(self, asked: Asked, serving: list[Replica]) -> bool:
+        """Say whether the answer is a stream that another replica could go on with."""
+        return asked.is_chunks and len(serving) > 1 and self._resume.enabled
 
     async def _route_and_relay(self, exchange: Exchange, sink: Sink, asked: Asked) -> None:
         model, serving = await self.route(exchange, asked)

@@ -105,4 +105,6 @@ class Pipeline:
 def _success(exchange: Exchange) -> Outcome:
     if exchange.status != HTTPStatus.OK:
         return Outcome.BAD_REQUEST
+    if exchange.resumed:
+        return Outcome.OK_RESUMED
     return Outcome.OK if exchange.attempts == 1 else Outcome.OK_RETRIED

@@ -20,7 +20,7 @@ from vllm_gateway.sessions.trimming import Fitted, fit, new_messages
 from vllm_gateway.sessions.turns import HeldTurn, Turns
 from vllm_gateway.settings.model import Session as SessionSettings
 from vllm_gateway.upstream.counting import Counting
-from vllm_gateway.upstream.pool import Replica
+from vllm_gateway.upstream.replica import Replica
 
 _UNLIMITED = 1 << 40
 """Where neither the settings nor a replica names a limit."""
@@ -58,7 +58,7 @@ class TurnTeller:
         allowed = partial(may_use, caller=exchange.caller.id, is_bearer=is_bearer)
         async with self._turns.begin(session_id, allowed) as turn:
             asked = replace(asked, model=asked.model or turn.begun.session.model)
-            await self._sending.with_model(exchange, asked, partial(self._answer, exchange, saying, turn, sink))
+            await self._sending.with_model(exchange, asked, sink, partial(self._answer, exchange, saying, turn, sink))
 
     async def _answer(self, exchange: Exchange, saying: Saying, turn: HeldTurn, sink: Sink, asked: Asked) -> None:
         """Answer with one model."""

@@ -1,54 +1,112 @@
-"""Which of several replicas shall answer: pure functions over what is known of them."""
+"""Which of several replicas shall answer: pure, so that policies can be compared without a replica."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from random import Random
+from typing import Protocol
 
-_SLACK = 4
-"""A warm cache is worth waiting behind so many requests more than a cold replica has."""
+from vllm_gateway.exchange import Asked, Exchange
+from vllm_gateway.routing.load import C, least_busy, load_of, warm_one, work_of
+from vllm_gateway.routing.prefix import Prefix
+from vllm_gateway.settings.fleet import Balance, PolicyName
 
 
-class Candidate(Protocol):
-    """What a policy knows of a replica."""
+class Policy(Protocol):
+    """Chooses replicas for the requests of one route."""
 
-    @property
-    def name(self) -> str:
-        """Names it."""
+    def look(self, exchange: Exchange, asked: Asked) -> None:
+        """Read off a request what is needed to place it; once, before the first choice."""
         ...
 
-    @property
-    def weight(self) -> float:
-        """Its share of the work, relative to the others; above 0."""
+    def choose(self, candidates: Sequence[C], exchange: Exchange) -> C:
+        """Choose one of `candidates`, of which there must be one at least."""
         ...
 
-    @property
-    def outstanding(self) -> int:
-        """Requests that it is answering for this gateway now."""
+    def learn(self, exchange: Exchange, replica_name: str) -> None:
+        """Hear how it went, after an answer."""
         ...
 
-    @property
-    def turn(self) -> float:
-        """Its place in the order of those that are equally busy: the lowest comes next."""
+    def forget(self, replica_name: str) -> None:
+        """Hear that a replica is gone: another one may come under its name."""
         ...
 
 
-C = TypeVar("C", bound=Candidate)
+class Cold(Protocol):
+    """Chooses a replica for a request of which nothing is known but what it weighs."""
+
+    def __call__(self, candidates: Sequence[C]) -> C:
+        """Choose one of two or more."""
+        ...
 
 
-def least_busy(candidates: Sequence[C]) -> C:
-    """Choose the replica with the least work for its weight; of equals, the one whose turn it is.
+class Memoryless:
+    """Chooses by what replicas do now; a conversation stays where it was, unless that is too busy."""
 
-    `candidates` must not be empty.
+    def __init__(self, cold: Cold, *, has_affinity: bool) -> None:
+        self._cold = cold
+        self._has_affinity = has_affinity
+
+    def look(self, exchange: Exchange, asked: Asked) -> None:
+        """Estimate what the request weighs."""
+        exchange.work = work_of(asked)
+
+    def choose(self, candidates: Sequence[C], exchange: Exchange) -> C:
+        """Choose one of `candidates`, of which there must be one at least."""
+        if len(candidates) == 1:
+            return candidates[0]
+        if self._has_affinity and exchange.prefers is not None:
+            warm = warm_one(candidates, exchange.prefers)
+            if warm is not None:
+                return warm
+        return self._cold(candidates)
+
+    def learn(self, exchange: Exchange, replica_name: str) -> None:
+        """Learn nothing."""
+
+    def forget(self, replica_name: str) -> None:
+        """Forget nothing."""
+
+
+def next_in_turn(candidates: Sequence[C]) -> C:
+    """Choose one after the other, each the more often the more weight it has, however busy they are."""
+    return min(candidates, key=lambda replica: replica.turn)
+
+
+class TwoChoices:
+    """The less busy of two that are drawn by lot, each by its weight.
+
+    It is nearly as even as to ask for the least busy of all, and several gateways that do so do not all run to the same
+    replica between two looks at its gauges.
     """
-    return min(candidates, key=lambda replica: (replica.outstanding / replica.weight, replica.turn))
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def __call__(self, candidates: Sequence[C]) -> C:
+        """Choose one of two or more."""
+        first = self._draw(candidates)
+        second = self._draw([replica for replica in candidates if replica is not first])
+        return min(first, second, key=lambda replica: (load_of(replica), replica.turn))
+
+    def _draw(self, candidates: Sequence[C]) -> C:
+        place = self._random.random() * sum([replica.weight for replica in candidates])
+        for replica in candidates:
+            place -= replica.weight
+            if place < 0:
+                return replica
+        return candidates[-1]  # rounding left a little
 
 
-def least_busy_or_warm(candidates: Sequence[C], preferred: str | None) -> C:
-    """Choose the preferred replica unless it is far busier than the least busy one, which is chosen otherwise.
+def policy_of(name: PolicyName, *, balance: Balance, random: Random, isolates: bool = False) -> Policy:
+    """Return a new policy, for one route.
 
-    Far busier: more than twice as much work for its weight, and `_SLACK` requests more.
+    `isolates`: replicas cache the prompts of different callers apart.
     """
-    least = least_busy(candidates)
-    for warm in candidates:
-        if warm.name == preferred and warm.outstanding / warm.weight <= 2 * least.outstanding / least.weight + _SLACK:
-            return warm
-    return least
+    match name:
+        case "least_busy":
+            return Memoryless(least_busy, has_affinity=balance.affinity)
+        case "round_robin":
+            return Memoryless(next_in_turn, has_affinity=balance.affinity)
+        case "two_choices":
+            return Memoryless(TwoChoices(random), has_affinity=balance.affinity)
+        case "prefix":
+            return Prefix(balance, isolates=isolates)

@@ -1,7 +1,7 @@
 """Parts that are made of the settings and need no end."""
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.turnstile import Turnstile
@@ -10,16 +10,14 @@ from vllm_gateway.pipeline.clamp import Clamp
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.pipeline.sending import Sending
-from vllm_gateway.pipeline.waiting import Waiting
-from vllm_gateway.routing.policies import least_busy_or_warm
 from vllm_gateway.routing.table import Table
-from vllm_gateway.sessions.tokenizer import LocalTokenizer
-from vllm_gateway.settings.model import Settings, Upstream
+from vllm_gateway.serve.relaying import Relaying
+from vllm_gateway.settings.model import Settings
 from vllm_gateway.upstream.counting import Counting
-from vllm_gateway.upstream.deadlines import Deadlines
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
-from vllm_gateway.upstream.relay import Relay
+from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.sleeping import Waking
 
 
 def make_sending(
@@ -28,7 +26,7 @@ def make_sending(
     table: Table,
     pool: Pool,
     prober: Prober,
-    relay: Relay,
+    relaying: Relaying,
     counting: Counting,
     metering: Metering,
     screening: Screening | None,
@@ -38,29 +36,15 @@ def make_sending(
         table=table,
         pool=pool,
         prober=prober,
-        relay=relay,
+        relay=relaying.relay,
+        policy_of=relaying.policies.of,
+        affinity=relaying.affinity,
+        falling_back=relaying.falling_back,
+        resume=settings.resume,
         metering=metering,
-        outgoing=Outgoing(settings),
+        outgoing=Outgoing(settings, invented_secret=relaying.secret),
         clamp=Clamp(counting) if settings.rules.clamp_to_context else None,
         screening=screening,
-    )
-
-
-def make_relay(
-    settings: Settings, pool: Pool, turnstile: Turnstile[Replica] | None, deadlines: Deadlines, clock: Clock
-) -> Relay:
-    """Return what asks replicas."""
-    rooms = None
-    if turnstile is not None:
-        rooms = Waiting(turnstile, heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
-    return Relay(
-        pool,
-        rooms=rooms,
-        choose=least_busy_or_warm,
-        retry=settings.retry,
-        timeouts=settings.timeouts,
-        deadlines=deadlines,
-        clock=clock,
     )
 
 
@@ -75,21 +59,22 @@ def make_table(settings: Settings) -> Table:
     )
 
 
-def read_tokenizers(pool: Pool) -> dict[str, LocalTokenizer]:
-    """Return the tokenizer of every replica that has a folder of its own, each folder read once."""
-    folders = {replica.name: replica.tokenizer_path for replica in pool.replicas}
-    read = {folder: LocalTokenizer(Path(folder)) for folder in folders.values() if folder}
-    return {name: read[folder] for name, folder in folders.items() if folder}
+def is_embedded(settings: Settings) -> bool:
+    """Say whether the embedded engine is to answer, because nobody else is named."""
+    return not settings.upstreams and settings.discovery.file is None
 
 
-def make_turnstile(settings: Settings, upstreams: Sequence[Upstream], clock: Clock) -> Turnstile[Replica] | None:
-    """Return where requests wait for replicas that are full; None where no replica ever is."""
-    if not settings.queue.replica_waiting and not any(upstream.max_concurrent for upstream in upstreams):
-        return None
-    return Turnstile(settings.queue, clock=clock)
+def can_be_full(settings: Settings, replicas: Sequence[Replica]) -> bool:
+    """Say whether requests may have to wait for a replica; where none is ever full, nothing stands in their way."""
+    return settings.queue.replica_waiting > 0 or any(math.isfinite(each.max_outstanding) for each in replicas)
 
 
-def make_prober(settings: Settings, pool: Pool, turnstile: Turnstile[Replica] | None, clock: Clock) -> Prober:
-    """Return what looks at the replicas, and tells those who wait for one."""
-    looked_at = turnstile.look if turnstile is not None else None
-    return Prober(pool, settings.probe, clock=clock, most_waiting=settings.queue.replica_waiting, looked_at=looked_at)
+def make_prober(settings: Settings, pool: Pool, turnstile: Turnstile[Replica], waking: Waking, clock: Clock) -> Prober:
+    """Return what looks at the replicas, tells those who wait for one, and wakes those that are waited for."""
+
+    def looked_at(replica: Replica) -> None:
+        turnstile.look(replica)
+        waking.notice(replica)
+
+    waiting = settings.queue.replica_waiting
+    return Prober(pool, settings.probe, clock=clock, most_waiting=waiting, looked_at=looked_at)

@@ -9,12 +9,15 @@ from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.stores.choose import open_key_store
 from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.admission.limits.choose import open_limiter
+from vllm_gateway.admission.limits.limiter import Limiter
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
+from vllm_gateway.edge.admin.control import Control
 from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Lane
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.story import Pipeline
+from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.responses import Responses
 from vllm_gateway.sessions.stores.choose import open_store
@@ -22,9 +25,11 @@ from vllm_gateway.sessions.turns import Turns
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.discovery import Discovery
 from vllm_gateway.upstream.key_check import KeyCheck
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
+from vllm_gateway.upstream.sleeping import Waking
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ async def open_keys(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterat
 
 @asynccontextmanager
 async def open_admin(
-    settings: Settings, keys: Keys, ledger: Ledger, pool: Pool, clock: Clock
+    settings: Settings, keys: Keys, ledger: Ledger, pool: Pool, *, control: Control, clock: Clock
 ) -> AsyncIterator[App | None]:
     """Open what serves the admin routes, if there is a key for them."""
     if settings.auth.admin_key is None:
@@ -81,6 +86,7 @@ async def open_admin(
         refresh_keys=keys.refresh,
         ledger=ledger,
         pool=pool,
+        control=control,
         clock=clock,
     )
     try:
@@ -90,28 +96,66 @@ async def open_admin(
 
 
 @asynccontextmanager
-async def open_metering(settings: Settings, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Metering]:
-    """Open what counts against limits."""
+async def open_counts(settings: Settings, clock: Clock) -> AsyncIterator[Limiter]:
+    """Open the place where it is counted what callers have used."""
     limiter = open_limiter(settings.limits, settings.state, clock)
+    try:
+        yield limiter
+    finally:
+        await limiter.close()
+
+
+@asynccontextmanager
+async def open_metering(
+    settings: Settings, limiter: Limiter, deadlines: Deadlines, clock: Clock
+) -> AsyncIterator[Metering]:
+    """Open what holds callers to their limits."""
     metering = Metering(settings.limits, limiter, deadlines=deadlines, clock=clock)
     try:
         yield metering
     finally:
         await metering.close()
-        await limiter.close()
+
+
+class Engine:
+    """The embedded engine; it is started when it is needed first."""
+
+    def __init__(self) -> None:
+        self._running: sim.RunningSim | None = None
+
+    async def upstreams(self, settings: Settings) -> tuple[Upstream, ...]:
+        """Return the replicas that are configured; where there is none, the engine."""
+        if not is_embedded(settings):
+            return settings.upstreams
+        if self._running is None:
+            self._running = await sim.start(sim.SimSettings())
+        return (Upstream(url=self._running.url),)
+
+    async def close(self) -> None:
+        """Stop it, if it was ever started."""
+        if self._running is not None:
+            await self._running.close()
 
 
 @asynccontextmanager
-async def open_upstreams(settings: Settings) -> AsyncIterator[tuple[Upstream, ...]]:
-    """Give the replicas that are configured, or an embedded engine for as long as it is needed."""
-    if settings.upstreams:
-        yield settings.upstreams
-        return
-    engine = await sim.start(sim.SimSettings())
+async def open_engine() -> AsyncIterator[Engine]:
+    """Open the embedded engine, for those who have no replica."""
+    engine = Engine()
     try:
-        yield (Upstream(url=engine.url),)
+        yield engine
     finally:
         await engine.close()
+
+
+@asynccontextmanager
+async def open_discovery(settings: Settings, pool: Pool, prober: Prober, clock: Clock) -> AsyncIterator[Discovery]:
+    """Open what finds the replicas behind names and in a file."""
+    discovery = Discovery(pool, settings.upstreams, settings.discovery, prober.look, clock=clock)
+    await discovery.open()
+    try:
+        yield discovery
+    finally:
+        await discovery.close()
 
 
 @asynccontextmanager
@@ -142,6 +186,16 @@ async def open_prober(prober: Prober) -> AsyncIterator[None]:
         yield
     finally:
         await prober.close()
+
+
+@asynccontextmanager
+async def open_waking(settings: Settings, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Waking]:
+    """Open what wakes replicas that sleep."""
+    waking = Waking(heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
+    try:
+        yield waking
+    finally:
+        await waking.close()
 
 
 @asynccontextmanager

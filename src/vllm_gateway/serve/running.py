@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack
@@ -18,6 +19,8 @@ from vllm_gateway.edge.app import App
 from vllm_gateway.edge.connection import bounded_protocol
 from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.serve.assembly import Parts, build
+from vllm_gateway.serve.making import is_embedded
+from vllm_gateway.serve.reloading import Read
 from vllm_gateway.sessions.stores.choose import MissingExtra
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
 from vllm_gateway.settings.model import Settings
@@ -34,11 +37,16 @@ class CannotListen(Exception):
     """An address cannot be listened on; `str()` of it is one sentence that says what to do."""
 
 
-def run(settings: Settings) -> int:
-    """Serve until told to stop; return the exit status: 0 after an orderly end, 1 when it could not start."""
+def run(settings: Settings, *, read: Read | None = None) -> int:
+    """Serve until told to stop; return the exit status: 0 after an orderly end, 1 when it could not start.
+
+    `read` reads the settings again, for SIGHUP and for the admin listener.
+    """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
+    if sys.platform != "win32":  # which has no such signal
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     stop, admin = Stop(), settings.admin
     try:
         with ExitStack() as stack:
@@ -48,14 +56,18 @@ def run(settings: Settings) -> int:
                 beside = stack.enter_context(_listen(admin.host, admin.port, cure="Choose another as admin.port."))
             stack.enter_context(stop.on_signals())
             runner = stack.enter_context(asyncio.Runner(loop_factory=_loop_factory()))
-            return runner.run(_serve(settings, listener, beside, stop))
+            return runner.run(_serve(settings, listener, beside, stop, read))
     except (CannotListen, MissingClient, MissingDriver, MissingExtra, ScreenUnusable, TokenizerUnusable) as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it all
         return 1
 
 
-async def _serve(settings: Settings, listener: socket.socket, beside: socket.socket | None, stop: Stop) -> int:
-    async with build(settings) as parts, AsyncExitStack() as stack:
+async def _serve(
+    settings: Settings, listener: socket.socket, beside: socket.socket | None, stop: Stop, read: Read | None
+) -> int:
+    async with build(settings, read=read) as parts, AsyncExitStack() as stack:
+        if sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reloading.reload_soon)
         if parts.admin is not None and beside is not None:
             await stack.enter_async_context(serving_beside(server_config(settings, parts.admin), beside))
         greet = partial(_greet, settings, parts, listener, beside)
@@ -120,7 +132,7 @@ def _greet(settings: Settings, parts: Parts, listener: socket.socket, beside: so
     admin = f"Admin routes on {_url(beside)}/admin\n" if beside is not None else ""
     usable = [replica for replica in pool.replicas if replica.is_usable]
     models = list(dict.fromkeys(model for replica in usable for model in replica.models))
-    if not settings.upstreams:
+    if is_embedded(settings):
         behind = "No upstream is configured: the embedded engine answers. It invents its words; it is no model."
     else:
         behind = f"{len(usable)} of {len(pool.replicas)} replicas usable; models: {', '.join(models) or 'none yet'}."

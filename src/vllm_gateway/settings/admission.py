@@ -29,7 +29,7 @@ class Auth(Section):
 
 
 class Admin(Section):
-    """The admin listener: keys, for now. It needs `auth.admin_key`."""
+    """The admin listener: replicas, keys, live requests, the settings. It needs `auth.admin_key`."""
 
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     """Address that it listens on; the machine's own only."""

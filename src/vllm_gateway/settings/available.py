@@ -12,9 +12,14 @@ NOT_YET: tuple[Place, ...] = (
     ("workers",),
     ("cache", "backend"),
     ("cache", "any_temperature"),
+    ("cache", "max_bytes"),
+    ("cache", "max_answer_bytes"),
+    ("cache", "bill_hits"),
+    ("usage", "backend"),
+    ("usage", "path"),
+    ("usage", "keep_days"),
     ("metrics", "public"),
     ("metrics", "include_replicas"),
-    ("fallbacks",),
 )
 """Settings that can be at their default only."""
 

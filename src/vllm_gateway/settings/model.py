@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from vllm_gateway.settings.admission import Admin, Auth, Limits, Queue, Rules
+from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings
 from vllm_gateway.settings.origins import read_origin
 from vllm_gateway.settings.section import (
     Count,
     FilePath,
     Lifetime,
     LogLevel,
-    Minute,
     Name,
     NotBool,
-    Percent,
     Port,
+    Positive,
     RouteName,
     Seconds,
     Secret,
@@ -69,6 +69,14 @@ class Upstream(Section):
     """The replica was started with `--scheduling-policy priority`: the callers' priorities are passed on to it. Without
     that option vLLM refuses requests that have one."""
 
+    resolve: bool = False
+    """The name in `url` stands for several servers: each address that it resolves to is a replica of its own (a
+    headless service). The name is looked up again and again."""
+
+    wake_on_request: bool = False
+    """The replica may sleep (vLLM's `--enable-sleep-mode`, with `VLLM_SERVER_DEV_MODE=1`): a request that finds it
+    asleep wakes it and waits."""
+
     @property
     def root(self) -> str:
         """The address without `/v1` and without a trailing slash."""
@@ -86,6 +94,15 @@ class Cache(Section):
 
     any_temperature: bool = False
     """`true` also keeps answers that were drawn by chance (temperature above 0)."""
+
+    max_bytes: Positive = 268_435_456
+    """Bytes that the `memory` backend holds; what was not asked for for the longest time is dropped first."""
+
+    max_answer_bytes: Positive = 1_048_576
+    """Answers larger than this are not kept."""
+
+    bill_hits: bool = False
+    """`true` counts the tokens of an answer that was kept against its caller's limits, as if it were new."""
 
 
 class Session(Section):
@@ -116,6 +133,19 @@ class Session(Section):
     """Seconds that a turn waits for the one before it in the same conversation. Then its caller gets 409."""
 
 
+class Usage(Section):
+    """Who has used how much: one row for every request."""
+
+    backend: Literal["none", "sqlite", "postgres"] = "none"
+    """`none`: nothing is written down. `sqlite`: in a file on this machine. `postgres`: at `state.database_url`."""
+
+    path: FilePath | None = None
+    """File of the `sqlite` backend. Default: `vllm-gateway/usage.sqlite` in the user's state directory."""
+
+    keep_days: Count = 400
+    """Days after which rows are deleted. 0: never."""
+
+
 class State(Section):
     """Stores that several gateways share. The addresses may hold passwords and are never shown."""
 
@@ -134,17 +164,6 @@ class Metrics(Section):
 
     include_replicas: bool = True
     """Adds the series of every replica (`vllm:*`) with a label `replica`."""
-
-
-class Retry(Section):
-    """A second chance on another replica, before the first byte of the answer has reached the caller."""
-
-    attempts: Annotated[int, Field(ge=1, le=10), NotBool] = 3
-    """Replicas that are asked for one request at most, the first one included. 1: no retry."""
-
-    budget_percent: Percent = 20.0
-    """Share of all requests that may be retries, in percent. When it is spent, failures are passed on, so that
-    retries cannot drown replicas that are already in trouble. 0: no retry."""
 
 
 class Timeouts(Section):
@@ -171,16 +190,6 @@ class Timeouts(Section):
 
     total_s: Seconds = 600.0
     """Seconds for a whole request. Then the caller gets 504, or an error event if the answer has begun."""
-
-
-class Probe(Section):
-    """How the gateway watches its replicas."""
-
-    every_s: Minute = 5.0
-    """Seconds between two looks at a replica (`/health`, and its models)."""
-
-    timeout_s: Minute = 2.0
-    """Seconds that a replica has to answer. Slower counts as failed."""
 
 
 class Settings(Section):
@@ -251,17 +260,39 @@ class Settings(Section):
     session: Session = Session()
     """Conversations that the gateway keeps."""
 
+    usage: Usage = Usage()
+    """Who has used how much."""
+
     state: State = State()
     """Stores that several gateways share."""
 
     metrics: Metrics = Metrics()
     """The Prometheus page."""
 
+    balance: Balance = Balance()
+    """Which replica answers."""
+
+    routes: dict[RouteName, RouteSettings] = {}  # noqa: RUF012 - pydantic copies defaults
+    """What is different for single routes: `{route: {...}}`."""
+
     retry: Retry = Retry()
     """A second chance on another replica."""
 
+    hedge: Hedge = Hedge()
+    """A second replica for answers that are late."""
+
+    resume: Resume = Resume()
+    """Streams that survive their replica."""
+
     fallbacks: dict[Name, tuple[Name, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
-    """Models to try, in order, after every replica of a model has failed: `{model: [other, ...]}`."""
+    """Models to try, in order, after every replica of a model has failed: `{model: [other, ...]}`. The answer names the
+    model that gave it."""
+
+    context_fallbacks: dict[Name, tuple[Name, ...]] = {}  # noqa: RUF012 - pydantic copies defaults
+    """Models with a larger context to try, in order, when a prompt is too long: `{model: [larger, ...]}`."""
+
+    discovery: Discovery = Discovery()
+    """Replicas that come and go."""
 
     timeouts: Timeouts = Timeouts()
     """How long the gateway waits for a replica."""

@@ -40,6 +40,8 @@ class RequestSeen:
     """When the caller's socket was seen closed before the answer was complete."""
     ended_at: float | None = None
     fault: str | None = None
+    fault_at: float | None = None
+    """When that happened."""
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name."""

@@ -4,13 +4,15 @@ Until something of the answer has reached the caller, a failure is no more than 
 head of a reply waits: that of a stream for the first whole event, that of an answer in one piece for its end.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
 from vllm_gateway import codec
 from vllm_gateway.errors import ContentRefused, ReplicaFailed, ReplicaTruncated
-from vllm_gateway.exchange import Exchange, Headers, Sink, Watch
+from vllm_gateway.exchange import Exchange, Headers, Recovery, Sink, Watch
 from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.kin import Kin
 from vllm_gateway.upstream.verdicts import (
     KEY_STATUSES,
     MAX_ERROR_BYTES,
@@ -31,6 +33,32 @@ _STREAM_HEADERS: Headers = [
 ]
 
 
+class Stream:
+    """One streamed answer, over all the replicas that it comes from."""
+
+    def __init__(self, watch: Watch, recovery: Recovery | None = None, kin: Kin | None = None) -> None:
+        self.watch = watch
+        self.recovery = recovery
+        """Knows how it can go on from another replica; None: it cannot."""
+        self.kin = kin
+        """What was known of the first replica when it began."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what was read; return the whole events that may leave now."""
+        if self.recovery is not None:
+            data = self.recovery.feed(data)
+        return self.watch.feed(data)
+
+    @property
+    def is_over(self) -> bool:
+        """The answer is whole, although its replica may go on talking."""
+        return self.recovery is not None and self.recovery.is_over
+
+
+NewStream = Callable[[], Stream]
+"""Makes a stream for a first replica, or gives the one that is to go on."""
+
+
 class AttemptFailed(Exception):
     """A try that came to nothing."""
 
@@ -42,14 +70,29 @@ class AttemptFailed(Exception):
         self.status = status
         self.body = body
         """The replica's own words, for a verdict that lets them pass."""
+        self.has_delivered = False
+        """Something of the answer had reached the caller."""
+        self.stream: Stream | None = None
+        """What was streamed up to here."""
+        self.is_broken = False
+        """The connection was lost while the replica was at work: it may have died of it."""
+
+
+class AnswerOver(Exception):
+    """The answer is whole, although its replica may go on talking."""
 
 
 class Form(Protocol):
-    """One form of an answer; `feed` and `end` raise `AttemptFailed`."""
+    """One form of an answer; `feed` and `end` raise `AttemptFailed`, and `feed` may raise `AnswerOver`."""
 
     @property
     def has_delivered(self) -> bool:
         """Something of the answer has reached the caller."""
+        ...
+
+    @property
+    def stream(self) -> Stream | None:
+        """What is streamed; None where it is no stream."""
         ...
 
     def feed(self, data: bytes) -> None:
@@ -65,12 +108,12 @@ class Form(Protocol):
         ...
 
 
-def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink) -> Form:
+def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink, stream: NewStream) -> Form:
     """Return the form that an answer with this head has; a compressed one, which nobody asked for, is an error."""
     is_plain = header(headers, b"content-encoding") in {b"", b"identity"}
     if status == _OK and is_plain and exchange.asked is not None:
         if header(headers, b"content-type").lower().startswith(b"text/event-stream"):
-            return EventStream(exchange, sink, exchange.asked.new_watch())
+            return EventStream(exchange, sink, stream())
         return OnePiece(headers, exchange, sink)
     return ErrorAnswer(status, headers, exchange)
 
@@ -91,31 +134,34 @@ def failure(error: ReplicaFailed | ReplicaTruncated) -> AttemptFailed:
 class EventStream:
     """Events leave as they come, whole and watched."""
 
-    def __init__(self, exchange: Exchange, sink: Sink, watch: Watch) -> None:
+    def __init__(self, exchange: Exchange, sink: Sink, stream: Stream) -> None:
         self._exchange = exchange
         self._sink = sink
-        self._watch = watch
-        exchange.watch = watch
+        self.stream = stream
+        self._watch = stream.watch
 
     @property
     def has_delivered(self) -> bool:
-        """An event other than a comment has left."""
+        """An event other than a comment has left, be it from this replica or from one before it."""
         return self._watch.has_data
 
     def feed(self, data: bytes) -> None:
         """Pass on the events that are whole; stop at the first that tells of an error."""
         try:
-            events = self._watch.feed(data)
+            events = self.stream.feed(data)
         except ReplicaFailed as error:
             raise failure(error) from None
-        except ContentRefused as refused:  # the replica did nothing wrong, and another one would say the same
-            raise AttemptFailed(Verdict(refused)) from None
+        except (ContentRefused, ReplicaTruncated) as final:  # another replica would not do better
+            raise AttemptFailed(Verdict(final)) from None
         if events:
+            self._exchange.watch = self._watch
             if not self._exchange.is_event_stream:
                 start_stream(self._exchange, self._sink)
             self._sink.write(events)
         if self._watch.error is not None:
             raise AttemptFailed(judge_event(self._watch.error))
+        if self.stream.is_over:
+            raise AnswerOver
 
     def end(self) -> None:
         """Complete the stream, unless it broke off."""
@@ -133,6 +179,8 @@ class EventStream:
 
 class OnePiece:
     """A JSON answer leaves when it is complete, or from `HOLD_BYTES` on as it comes."""
+
+    stream = None
 
     def __init__(self, headers: Headers, exchange: Exchange, sink: Sink) -> None:
         self.has_delivered = False
@@ -191,6 +239,7 @@ class ErrorAnswer:
     """An answer other than 200: read as far as an error can reasonably go, and judged."""
 
     has_delivered = False
+    stream = None
 
     def __init__(self, status: int, headers: Headers, exchange: Exchange) -> None:
         self._status = status

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vllm_gateway.exchange import Headers
 from vllm_gateway.upstream.connection import ConnectionFault
-from vllm_gateway.upstream.pool import Replica
+from vllm_gateway.upstream.replica import Replica
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """An answer larger than this is none, unless the question says otherwise."""

@@ -5,7 +5,7 @@ import asyncio
 from vllm_gateway.errors import ReplicaFailed, ReplicaSilent, ReplicaTruncated
 from vllm_gateway.exchange import Exchange, Headers, Sink
 from vllm_gateway.settings.model import Timeouts
-from vllm_gateway.upstream.answers import AttemptFailed, Form, failure, form_of
+from vllm_gateway.upstream.answers import AnswerOver, AttemptFailed, Form, NewStream, failure, form_of
 from vllm_gateway.upstream.connection import Connection, ConnectionFault
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.verdicts import Verdict
@@ -19,6 +19,7 @@ class Attempt:
         exchange: Exchange,
         connection: Connection,
         sink: Sink,
+        stream: NewStream,
         *,
         finished: "asyncio.Future[None]",
         timeouts: Timeouts,
@@ -29,9 +30,11 @@ class Attempt:
         self._exchange = exchange
         self._connection = connection
         self._sink = sink
+        self._stream = stream
         self._timeouts = timeouts
         self._heard_at = now
         self._has_heard = False
+        self._has_begun = False
         self._is_paused = False
         self._is_overdue = False
         self._form: Form | None = None
@@ -40,7 +43,7 @@ class Attempt:
 
     def head(self, status: int, headers: Headers) -> None:
         """Take status and headers; nothing of them reaches the caller yet."""
-        self._form = form_of(status, headers, self._exchange, self._sink)
+        self._form = form_of(status, headers, self._exchange, self._sink, self._stream)
 
     def body(self, data: bytes) -> None:
         """Take what one read of the socket brought."""
@@ -52,6 +55,9 @@ class Attempt:
         except AttemptFailed as failed:
             self._connection.close()
             self._give_up(failed)
+        except AnswerOver:
+            self._connection.close()
+            self.done()
 
     def done(self) -> None:
         """Complete the reply, if the answer was whole."""
@@ -70,9 +76,10 @@ class Attempt:
         elif self._form is None:
             error = ReplicaFailed("The model server closed the connection without an answer.")
             verdict = Verdict(error, is_retryable=True, sign=Sign.FAILED)
-            self._give_up(AttemptFailed(verdict, is_stale=fault.is_stale))
+            self._give_up(AttemptFailed(verdict, is_stale=fault.is_stale), is_broken=not fault.is_stale)
         else:
-            self._give_up(failure(ReplicaTruncated("The model server's answer broke off before its end.")))
+            truncated = ReplicaTruncated("The model server's answer broke off before its end.")
+            self._give_up(failure(truncated), is_broken=True)
 
     # what the sink asks
 
@@ -91,6 +98,7 @@ class Attempt:
     def check(self, now: float) -> None:
         """Give up when it is too late: in all, or, for a stream, since something was last heard."""
         if self._has_heard or self._is_paused:
+            self._has_begun = self._has_begun or self._has_heard
             self._has_heard = False
             self._heard_at = now
         limits = self._timeouts
@@ -104,7 +112,7 @@ class Attempt:
             sentence = f"The model server did not take the request within {limits.write_s:g} s."
             self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
         elif self._exchange.asked is not None and self._exchange.asked.stream:
-            silence_s = limits.idle_s if self._has_delivered() else limits.first_token_s
+            silence_s = limits.idle_s if self._has_begun and self._has_delivered() else limits.first_token_s
             if silence_s and now - self._heard_at >= silence_s:
                 sentence = f"The model server was silent for {silence_s:g} s."
                 self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
@@ -120,9 +128,10 @@ class Attempt:
         if not self.finished.done():
             self.finished.set_result(None)
 
-    def _give_up(self, failed: AttemptFailed) -> None:
-        """Fail; what has reached the caller already cannot be asked of another replica."""
-        if self._has_delivered():
-            failed.verdict = Verdict(failed.verdict.error, sign=failed.verdict.sign)
+    def _give_up(self, failed: AttemptFailed, *, is_broken: bool = False) -> None:
+        """Fail; another replica can only go on from what has reached the caller."""
+        failed.is_broken = is_broken
+        if self._form is not None:
+            failed.has_delivered, failed.stream = self._form.has_delivered, self._form.stream
         if not self.finished.done():
             self.finished.set_exception(failed)

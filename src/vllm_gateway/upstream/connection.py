@@ -6,6 +6,7 @@ is the only file here that touches sockets.
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,25 +55,45 @@ class Address:
     """Where a replica listens."""
 
     host: str
+    """Its name, which its certificate must have, or its address."""
     port: int
     tls: ssl.SSLContext | None = None
+    ip: str | None = None
+    """Where the name is, as far as that is settled."""
 
 
-async def connect(address: Address, *, timeout_s: float) -> "Connection":
-    """Open a connection.
+async def connect(
+    address: Address, *, timeout_s: float, find: Callable[[], Awaitable[Sequence[str]]] | None = None
+) -> "Connection":
+    """Open a connection; `find` looks up where a name is, and without it the system does.
 
     Raises:
         ConnectionFault: nothing listens there, the name is unknown, TLS failed, or it took too long.
     """
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s or None):
-            _, connection = await loop.create_connection(Connection, address.host, address.port, ssl=address.tls)
+            return await _open(address, (address.ip or address.host,) if find is None else await find())
     except TimeoutError:
         raise ConnectionFault(f"no connection within {timeout_s:g} s") from None
     except (OSError, UnicodeError) as error:  # a name that cannot be one is found out only when it is looked up
         raise ConnectionFault(f"no connection: {error}") from error
-    return connection
+
+
+async def _open(address: Address, hosts: Sequence[str]) -> "Connection":
+    """Open a connection to the first of `hosts` that takes one."""
+    loop = asyncio.get_running_loop()
+    name = address.host if address.tls is not None else None
+    failure: OSError = OSError("the name has no address")
+    for host in hosts:
+        try:
+            _, connection = await loop.create_connection(
+                Connection, host, address.port, ssl=address.tls, server_hostname=name
+            )
+        except OSError as error:
+            failure = error
+        else:
+            return connection
+    raise failure
 
 
 class Connection(asyncio.Protocol):

@@ -23,7 +23,7 @@ from vllm_gateway.errors import (
 )
 from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
-from vllm_gateway.upstream.pool import Replica
+from vllm_gateway.upstream.replica import Replica
 from vllm_gateway.upstream.verdicts import Verdict, judge_own
 
 PATH = "/tokenize"

@@ -1,9 +1,34 @@
-"""What a replica's own metrics say of how busy it is."""
+"""What a replica's own metrics say of how busy it is, and of how far it has come."""
 
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-_SERIES = re.compile(rb"^vllm:(num_requests_running|num_requests_waiting)(?:\{[^}\n]*\})? (\S+)$", re.MULTILINE)
+_RUNNING = b"num_requests_running"
+_WAITING = b"num_requests_waiting"
+_CACHE = (b"kv_cache_usage_perc", b"gpu_cache_usage_perc")
+"""Today's name, and the one before it."""
+_TOKENS = (b"generation_tokens", b"prompt_tokens")
+_SERIES = re.compile(
+    rb"^vllm:(num_requests_running|num_requests_waiting|kv_cache_usage_perc|gpu_cache_usage_perc"
+    rb"|generation_tokens(?=_total|[{ ])|prompt_tokens(?=_total|[{ ]))(?:_total)?"
+    rb'(?:\{((?:[^"}\n]|"(?:[^"\\\n]|\\.)*")*)\})?[ \t]+(\S+)',
+    re.MULTILINE,
+)
+_ENGINE = re.compile(rb'(?:^|[,\s])engine="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine of a replica; there are several where data parallel ranks share an address."""
+
+    running: int = 0
+    waiting: int = 0
+    tokens: float | None = None
+    """Tokens read and made since it began; None where it does not tell."""
+    kv_cache_usage: float = 0.0
+    """Share of its KV cache that is in use, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,16 +37,36 @@ class Gauges:
 
     running: int
     waiting: int
+    engines: Mapping[bytes, Engine] = field(default_factory=dict, compare=False)
+    """Each engine by its number; `b""` where there is but one that has none."""
 
 
 def read_gauges(page: bytes) -> Gauges | None:
     """Read a page of Prometheus' text format; None when it says nothing of this."""
-    found: dict[bytes, float] = {}
-    for name, value in _SERIES.findall(page):
+    found: dict[bytes, dict[bytes, float]] = {}
+    for name, labels, text in _SERIES.findall(page):
         try:
-            found[name] = found.get(name, 0.0) + float(value)
+            value = float(text)
         except ValueError:
             continue
-    if b"num_requests_waiting" not in found:
+        if math.isfinite(value):
+            number = _ENGINE.search(labels)
+            series = found.setdefault(number[1] if number else b"", {})
+            series[name] = series.get(name, 0.0) + value
+    if not any(name in series for series in found.values() for name in (_RUNNING, _WAITING)):
         return None
-    return Gauges(int(found.get(b"num_requests_running", 0)), int(found[b"num_requests_waiting"]))
+    engines = {number: _engine(series) for number, series in found.items()}
+    return Gauges(
+        running=sum(engine.running for engine in engines.values()),
+        waiting=sum(engine.waiting for engine in engines.values()),
+        engines=engines,
+    )
+
+
+def _engine(series: Mapping[bytes, float]) -> Engine:
+    return Engine(
+        running=int(series.get(_RUNNING, 0)),
+        waiting=int(series.get(_WAITING, 0)),
+        tokens=sum(series.get(name, 0.0) for name in _TOKENS) if _TOKENS[0] in series else None,
+        kv_cache_usage=max(series.get(name, 0.0) for name in _CACHE),
+    )

@@ -1,16 +1,37 @@
 """Comments in a stream while the model is silent, so that no proxy on the way takes it for dead."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.exchange import Exchange, Flow, Headers, Sink
 from vllm_gateway.upstream.answers import start_stream
+from vllm_gateway.upstream.deadlines import Deadlines
 
 T = TypeVar("T")
 
 COMMENT = b": keepalive\n\n"
 """A comment of server-sent events: every client skips it."""
+_STREAMED = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
+"""The routes of vLLM whose streams take comments."""
+
+
+@contextmanager
+def audible(exchange: Exchange, sink: Sink, *, every_s: float, deadlines: Deadlines, clock: Clock) -> Iterator[None]:
+    """Let a stream carry comments while its replica is waited for; some routes have them all the time anyway."""
+    asked = exchange.asked
+    is_stream = asked is not None and asked.stream and asked.path in _STREAMED
+    if not is_stream or every_s <= 0 or exchange.operation.has_heartbeat:
+        yield
+        return
+    heartbeat = Heartbeat(exchange, sink, every_s=every_s, clock=clock)
+    deadlines.add(heartbeat)
+    try:
+        yield
+    finally:
+        deadlines.remove(heartbeat)
 
 
 class Heartbeat:

@@ -5,7 +5,8 @@ from http import HTTPStatus
 
 from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
-from vllm_gateway.upstream.pool import Pool, Replica, is_sendable
+from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.replica import Replica, is_sendable
 from vllm_gateway.upstream.verdicts import KEY_STATUSES
 
 PATH = "/v1/models"

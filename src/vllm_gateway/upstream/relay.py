@@ -1,48 +1,93 @@
-"""From the replicas that can answer to an answer: choose, try, and try another while the caller has seen nothing."""
+"""From the replicas that can answer to an answer: choose, try, and when one fails have another begin anew or go on."""
 
 import asyncio
-import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from vllm_gateway.clock import Clock
-from vllm_gateway.errors import ReplicasUnusable, ReplicaUnreachable, RouteUnsupported
-from vllm_gateway.exchange import Exchange, Sink, wait_headers
-from vllm_gateway.settings.model import Retry, Timeouts
-from vllm_gateway.upstream.answers import AttemptFailed, start
-from vllm_gateway.upstream.attempt import Attempt
+from vllm_gateway.errors import (
+    GatewayError,
+    ReplicaFailed,
+    ReplicaOverloaded,
+    ReplicaSilent,
+    ReplicasUnusable,
+    RouteUnsupported,
+)
+from vllm_gateway.exchange import Exchange, Recovery, Sink, wait_headers
+from vllm_gateway.settings.fleet import Retry
+from vllm_gateway.settings.model import Timeouts
+from vllm_gateway.upstream.answers import AttemptFailed, Stream, start
+from vllm_gateway.upstream.backoff import askable, patience, wait_before, wait_for_any
 from vllm_gateway.upstream.budget import RetryBudget
-from vllm_gateway.upstream.connection import Connection, ConnectionFault
-from vllm_gateway.upstream.deadlines import Deadlines
-from vllm_gateway.upstream.health import Sign
-from vllm_gateway.upstream.pool import Pool, Replica
+from vllm_gateway.upstream.hedging import Hedging
+from vllm_gateway.upstream.kin import kin_of
+from vllm_gateway.upstream.panic import candidates
+from vllm_gateway.upstream.quarantine import Quarantine
+from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.resuming import DEADLY, Broken, Resuming, is_dead
+from vllm_gateway.upstream.route_timeouts import RouteTimeouts
+from vllm_gateway.upstream.sleeping import Waking, awake_first
+from vllm_gateway.upstream.tries import Errand, Question, Tries, first_question
 from vllm_gateway.upstream.verdicts import Verdict
 
-log = logging.getLogger(__name__)
-
-_STALE_S = 0.5
-"""How soon a connection that was closed while it was free shows it. Later, the replica may have worked on it."""
-FORWARDED = frozenset({b"anthropic-version", b"anthropic-beta", b"endpoint-load-metrics-format"})
-"""The caller's headers that reach a replica. All others stay here: they hold keys, or steer what is the gateway's to
-steer."""
+NewRecovery = Callable[[], Recovery]
+"""Makes what knows how one streamed answer can go on from another replica."""
 
 
-class Rooms(Protocol):
-    """Hands out places on replicas that can take only so much."""
+class Policy(Protocol):
+    """Which replica of a route answers."""
 
-    async def enter(
-        self,
-        exchange: Exchange,
-        replicas: Sequence[Replica],
-        choose: Callable[[Sequence[Replica], str | None], Replica],
-        sink: Sink,
-    ) -> Replica:
-        """Return a replica on which a place was taken for the exchange."""
+    def choose(self, candidates: Sequence[Replica], exchange: Exchange) -> Replica:
+        """Return one of them; there is at least one."""
         ...
 
-    def leave(self, exchange: Exchange, replica: Replica) -> None:
-        """Give the place back."""
+    def learn(self, exchange: Exchange, replica_name: str) -> None:
+        """Take in what an answer told of the replica's prefix cache."""
         ...
+
+
+@dataclass(slots=True)
+class _Course:
+    """How the answer to one exchange has gone so far."""
+
+    exchange: Exchange
+    sink: Sink
+    question: Question
+    timeouts: Timeouts
+    policy: Policy
+    serving: Sequence[Replica]
+    untried: list[Replica]
+    new_recovery: NewRecovery | None
+    attempts_before: int = 0
+    """Replicas of other models that were asked for the same exchange."""
+    failed: AttemptFailed | None = None
+    """The last failure."""
+    lost: list[Replica] = field(default_factory=list)
+    """Replicas that went away while they were at work on it."""
+
+    def choose(self, replicas: Sequence[Replica]) -> Replica:
+        """Choose as the route's policy does."""
+        return self.policy.choose(replicas, self.exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a relay does when a replica is not fit, late, or fails."""
+
+    retry: Retry
+    panic_percent: float
+    budget: RetryBudget
+    timeouts: RouteTimeouts
+    resuming: Resuming
+    quarantine: Quarantine
+    waking: Waking
+    hedging: Hedging | None
+    """None: no request is asked twice."""
+    hands_back: Callable[[str | None, GatewayError], bool]
+    """Says that another model may stand in for one that failed so: then its replica's words are not for the caller."""
 
 
 class Relay:
@@ -50,155 +95,231 @@ class Relay:
 
     def __init__(
         self,
-        pool: Pool,
+        tries: Tries,
+        ways: Ways,
         *,
-        rooms: Rooms | None = None,
-        choose: Callable[[Sequence[Replica], str | None], Replica],
-        retry: Retry,
-        timeouts: Timeouts,
-        deadlines: Deadlines,
+        policy_of: Callable[[str], Policy],
         clock: Clock,
+        chance: random.Random,
     ) -> None:
-        self._pool = pool
-        self._rooms = rooms
-        self._choose = choose
-        self._most_attempts = retry.attempts
-        self._budget = RetryBudget(percent=retry.budget_percent, clock=clock)
-        self._timeouts = timeouts
-        self._deadlines = deadlines
+        self._tries = tries
+        self._ways = ways
+        self._policy_of = policy_of
         self._clock = clock
-        self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
+        self._chance = chance
 
-    async def run(self, exchange: Exchange, serving: Sequence[Replica], body: bytes, sink: Sink) -> None:
+    async def run(
+        self,
+        exchange: Exchange,
+        serving: Sequence[Replica],
+        body: bytes,
+        sink: Sink,
+        new_recovery: NewRecovery | None = None,
+    ) -> None:
         """Pass on the answer of one of `serving` to `sink`.
 
         Raises:
             GatewayError: nobody answered, or an answer broke off after its beginning had reached the caller.
         """
-        self._budget.earn()
-        untried = self._fit(exchange, serving)
-        headers = _headers(exchange)
+        self._ways.budget.earn()
+        course = self._begin(exchange, serving, body, sink, new_recovery)
         while True:
-            replica = await self._place(exchange, untried, sink)
-            untried.remove(replica)
+            replica = await self._place(course)
+            if replica is None:
+                break
             try:
-                await self._try(exchange, replica, headers, body, sink)
+                await self._ask(course, replica)
             except AttemptFailed as failed:
-                if not untried or not self._may_go_on(exchange, failed.verdict):
-                    _conclude(exchange, failed, sink)
-                    return
-            else:
-                return
+                course.failed = failed
+                if failed.has_delivered:
+                    await self._go_on(course, failed)
+                elif await self._may_go_on(course, failed.verdict):
+                    continue
+                else:
+                    break
+            self._ways.quarantine.acquit(body)
+            course.policy.learn(exchange, exchange.replica or "")
+            return
+        self._conclude(course)
 
-    def _fit(self, exchange: Exchange, serving: Sequence[Replica]) -> list[Replica]:
-        """Return the replicas that may be asked; raise when there is none."""
-        usable = [replica for replica in serving if replica.is_usable]
+    async def close(self) -> None:
+        """End what is asked twice."""
+        if self._ways.hedging is not None:
+            await self._ways.hedging.close()
+
+    def _begin(
+        self,
+        exchange: Exchange,
+        serving: Sequence[Replica],
+        body: bytes,
+        sink: Sink,
+        new_recovery: NewRecovery | None,
+    ) -> _Course:
+        """Find out who may be asked.
+
+        Raises:
+            ReplicaFailed: the request has ended two replicas already.
+            ReplicasUnusable: none of them is healthy.
+            RouteUnsupported: none of them offers the route.
+        """
+        if self._ways.quarantine.is_banned(body):
+            raise ReplicaFailed("The model servers that were asked this have stopped working. Change it, or try later.")
+        usable = candidates(serving, self._ways.panic_percent)
         if not usable:
             raise ReplicasUnusable("No model server for this model is healthy. Try again in a moment.", retry_after_s=5)
-        path = _path(exchange)
-        fit = [replica for replica in usable if path not in replica.lacks]
+        question = first_question(exchange, body)
+        fit = [replica for replica in usable if question.path not in replica.lacks]
         if not fit:
-            raise RouteUnsupported(f"No model server offers {path} for this model.")
-        return fit
+            raise RouteUnsupported(f"No model server offers {question.path} for this model.")
+        route = serving[0].route
+        return _Course(
+            exchange,
+            sink,
+            question,
+            self._ways.timeouts.of(route),
+            self._policy_of(route),
+            serving,
+            fit,
+            new_recovery,
+            exchange.attempts,
+        )
 
-    async def _place(self, exchange: Exchange, untried: Sequence[Replica], sink: Sink) -> Replica:
-        """Take a place on one of the replicas, and wait for one where all of them are full."""
-        if self._rooms is not None:
-            return await self._rooms.enter(exchange, untried, self._choose, sink)
-        replica = self._choose(untried, exchange.prefers)
-        replica.outstanding += 1
+    async def _place(self, course: _Course) -> Replica | None:
+        """Take a place on one of the untried replicas; None when there is none that has the patience of a request.
+
+        Where all of them have asked for patience, the first is waited for.
+        """
+        untried = course.untried
+        willing = askable(untried, self._clock.now())
+        if not willing:
+            wait_s = wait_for_any(untried, self._clock.now())
+            if not untried or wait_s > self._ways.retry.most_wait_s:
+                return None
+            await _pause(course.sink, wait_s)
+            willing = askable(untried, self._clock.now()) or untried
+        replica = await self._tries.place(course.exchange, awake_first(willing), course.choose, course.sink)
+        untried.remove(replica)
         return replica
 
-    def _give_back(self, exchange: Exchange, replica: Replica) -> None:
-        if self._rooms is not None:
-            self._rooms.leave(exchange, replica)
-        else:
-            replica.outstanding -= 1
+    async def _ask(self, course: _Course, replica: Replica) -> None:
+        """Have a replica answer; when hedging is on and its first token is late, have another one answer as well."""
+        hedging, asked = self._ways.hedging, course.exchange.asked
+        if hedging is None or asked is None or not asked.stream or not course.untried:
+            await self._ask_one(course, replica, course.exchange, course.sink)
+            return
+        first = partial(self._ask_one, course, replica)
+        await hedging.race(course.exchange, course.sink, replica.route, first, partial(self._second, course))
 
-    def _may_go_on(self, exchange: Exchange, verdict: Verdict) -> bool:
-        """Say whether another replica may be asked; one that only lacks the route has cost nothing."""
+    def _second(self, course: _Course) -> Callable[[Exchange, Sink], Awaitable[None]] | None:
+        """Return what asks one more replica, if there is one that has nothing to wait for."""
+        free = [each for each in askable(course.untried, self._clock.now()) if each.has_room and not each.is_sleeping]
+        if not free:
+            return None
+        replica = course.choose(free)
+        course.untried.remove(replica)
+
+        async def ask(exchange: Exchange, sink: Sink) -> None:
+            await self._tries.place(exchange, [replica], course.choose, sink)
+            await self._ask_one(course, replica, exchange, sink)
+
+        return ask
+
+    async def _ask_one(self, course: _Course, replica: Replica, exchange: Exchange, sink: Sink) -> None:
+        """Have the replica answer on which a place was taken."""
+        errand = Errand(exchange, sink, course.timeouts, partial(_new_stream, course, replica))
+        if replica.is_sleeping:
+            await self._wake(exchange, replica, sink)
+        try:
+            await self._tries.ask(errand, replica, course.question)
+        except AttemptFailed as failed:
+            await self._learn(course, replica, failed)
+            raise
+
+    async def _wake(self, exchange: Exchange, replica: Replica, sink: Sink) -> None:
+        """Wake the replica on which a place was taken; the place is given back where that fails."""
+        try:
+            await self._ways.waking.wake_audibly(exchange, replica, sink)
+        except (ReplicaFailed, ReplicaSilent) as error:
+            self._tries.leave(exchange, replica)
+            exchange.attempts += 1
+            exchange.replica = replica.name
+            raise AttemptFailed(Verdict(error, is_retryable=True)) from error
+        except BaseException:
+            self._tries.leave(exchange, replica)
+            raise
+
+    async def _learn(self, course: _Course, replica: Replica, failed: AttemptFailed) -> None:
+        """Take from a failure what it says of the replica, for this exchange and for others."""
+        verdict = failed.verdict
+        if verdict.is_overload and (verdict.retry_after_s is not None or len(course.serving) > 1):
+            replica.patience_until = self._clock.now() + patience(verdict.retry_after_s, self._chance)
+            if verdict.retry_after_s is not None:
+                course.untried.append(replica)  # it said when it may be asked again
+        elif failed.is_broken and await is_dead(replica):  # it may have died of what it was asked
+            course.lost.append(replica)
+            self._ways.quarantine.suspect(course.question.body, replica.name)
+
+    async def _may_go_on(self, course: _Course, verdict: Verdict) -> bool:
+        """Say whether another replica may be asked, and wait a moment before.
+
+        One that only lacks the route has cost nothing.
+        """
+        exchange = course.exchange
         if verdict.lacks_route:
             exchange.attempts -= 1
             return True
-        return verdict.is_retryable and exchange.attempts < self._most_attempts and self._budget.spend()
+        retry, attempts = self._ways.retry, exchange.attempts - course.attempts_before
+        if not course.untried or not verdict.is_retryable or attempts >= retry.attempts:
+            return False
+        if len(course.lost) >= DEADLY or not self._ways.budget.spend():
+            return False
+        await _pause(course.sink, wait_before(attempts, retry, self._chance))
+        return True
 
-    def _learn(self, exchange: Exchange, replica: Replica, failed: AttemptFailed) -> None:
-        """Take from a failure what it says about the replica."""
-        if failed.verdict.sign is not None:
-            replica.see(failed.verdict.sign)
-        if failed.verdict.lacks_route:
-            replica.lacks.add(_path(exchange))
-        log.debug("exchange %s: replica %s: %r", exchange.id, replica.name, str(failed))  # it may be in its words
+    def _conclude(self, course: _Course) -> None:
+        """Pass on the replica's own words where they are fit for the caller; raise the error otherwise."""
+        exchange, sink, failed = course.exchange, course.sink, course.failed
+        if failed is None:
+            wait_s = wait_for_any(course.untried, self._clock.now())
+            raise ReplicaOverloaded("The model server has too much to do. Try again in a moment.", retry_after_s=wait_s)
+        error = failed.verdict.error
+        if not failed.verdict.passes or sink.is_started or self._ways.hands_back(exchange.model, error):
+            raise error from failed
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(failed.body))]
+        start(exchange, sink, failed.status, headers + wait_headers(error))
+        sink.write(failed.body)
+        sink.end()
 
-    async def _try(self, exchange: Exchange, replica: Replica, headers: bytes, body: bytes, sink: Sink) -> None:
-        """Ask one replica; a connection that it had closed while it was free is no failure of anybody."""
-        began = self._clock.now()
+    async def _go_on(self, course: _Course, failed: AttemptFailed) -> None:
+        """Have the rest of a stream passed on by another replica."""
+        if failed.stream is None or failed.stream.kin is None:
+            raise failed.verdict.error from failed
+        broken = Broken(course.exchange, course.sink, course.timeouts, failed.stream, course.question, course.lost)
+        others = [each for each in course.serving if each.name != course.exchange.replica]
         try:
-            exchange.attempts += 1
-            exchange.replica = replica.name
-            request = replica.request(b"POST", _path(exchange), headers, body, callers_key=exchange.caller.upstream_key)
-            self._pool.chosen(replica)
-            try:
-                await self._hear(exchange, replica, await _connected(replica.checkout), request, sink)
-            except AttemptFailed as failed:
-                if not failed.is_stale or self._clock.now() - began > _STALE_S:
-                    raise
-                await self._hear(exchange, replica, await _connected(replica.connect), request, sink)
-        except AttemptFailed as failed:
-            self._learn(exchange, replica, failed)  # first: the place goes to nobody when the replica is out
-            raise
-        finally:
-            self._give_back(exchange, replica)
-        if replica.health.failures:
-            replica.see(Sign.ANSWERED)
-
-    async def _hear(
-        self, exchange: Exchange, replica: Replica, connection: Connection, request: bytes, sink: Sink
-    ) -> None:
-        """Send the request, and wait until its answer has been passed on or has failed."""
-        finished: asyncio.Future[None] = self._loop.create_future()
-        now = self._clock.now()
-        attempt = Attempt(exchange, connection, sink, finished=finished, timeouts=self._timeouts, now=now)
-        self._deadlines.add(attempt)
-        sink.feed_from(attempt)
-        try:
-            connection.send(request, attempt)
-            await sink.until(finished)
-        finally:
-            sink.feed_from(None)
-            self._deadlines.remove(attempt)
-            replica.give_back(connection)
-            if finished.done() and not finished.cancelled():
-                finished.exception()  # a caller who left did not wait for it; asyncio would complain
+            await self._ways.resuming.go_on(broken, failed, others, course.choose)
+        except AttemptFailed as last:
+            for lost in course.lost:
+                self._ways.quarantine.suspect(course.question.body, lost.name)
+            raise last.verdict.error from last
 
 
-async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:
+async def _pause(sink: Sink, seconds: float) -> None:
+    """Wait, and keep writing meanwhile."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_later(seconds, over.set_result, None)
     try:
-        return await connect()
-    except ConnectionFault as fault:
-        error = ReplicaUnreachable("The model server cannot be reached.")
-        raise AttemptFailed(Verdict(error, is_retryable=True, sign=Sign.UNREACHABLE)) from fault
+        await sink.until(over)
+    finally:
+        timer.cancel()
 
 
-def _path(exchange: Exchange) -> str:
-    return exchange.asked.path if exchange.asked is not None else exchange.operation.path
-
-
-def _headers(exchange: Exchange) -> bytes:
-    """Return the lines of a request's head that differ from request to request."""
-    lines = [b"Content-Type: application/json\r\nX-Request-Id: ", exchange.id.encode(), b"\r\n"]
-    for name, value in exchange.headers:
-        if name in FORWARDED:
-            lines += (name, b": ", value, b"\r\n")
-    return b"".join(lines)
-
-
-def _conclude(exchange: Exchange, failed: AttemptFailed, sink: Sink) -> None:
-    """Pass on the replica's own words where they are fit for the caller; raise the error otherwise."""
-    error = failed.verdict.error
-    if not failed.verdict.passes or sink.is_started:
-        raise error from failed
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(failed.body))]
-    start(exchange, sink, failed.status, headers + wait_headers(error))
-    sink.write(failed.body)
-    sink.end()
+def _new_stream(course: _Course, replica: Replica) -> Stream:
+    """Return a stream of which nothing has come yet."""
+    asked = course.exchange.asked
+    if asked is None:
+        raise RuntimeError("nothing was asked yet")
+    if course.new_recovery is None:
+        return Stream(asked.new_watch())
+    return Stream(asked.new_watch(), course.new_recovery(), kin_of(replica, course.exchange.model or ""))

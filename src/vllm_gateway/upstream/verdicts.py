@@ -1,10 +1,15 @@
 """What to make of an answer that is not a 200: whose fault it is, and whether another replica may do better."""
 
+import re
 from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from vllm_gateway import codec
+from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import (
+    ContextTooLong,
     GatewayError,
     KeyRefused,
     ModelUnknown,
@@ -22,11 +27,17 @@ MAX_ERROR_BYTES = 64 * 1024
 KEY_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """What a replica says that does not accept a key."""
 _RETRY_AFTER_S = 1.0
-"""vLLM says 503 without saying for how long; its queue moves within a second."""
+"""What a caller is told where the replica does not say for how long; vLLM's queue moves within a second."""
 _MOST_RETRY_AFTER_S = 120.0
 """Client libraries ignore a longer wait."""
 _NOT_FOUND_TEXT = ("Not Found", "Method Not Allowed")
 """What the web framework under vLLM answers where it has no such route; vLLM's own 404 is about models."""
+_OVER_CONTEXT = re.compile(
+    r"maximum context length|context length is only|max_model_len|maximum model length"
+    r"|longer than the model's context length|available context size"
+)
+"""How replicas say that a request does not fit into the model's context: vLLM in its versions, and others like it."""
+_TOO_LONG = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,18 @@ class Verdict:
     """The replica does not offer this route at all."""
     passes: bool = False
     """The body itself is fit for the caller, byte for byte."""
+    retry_after_s: float | None = None
+    """For so long it asked not to be asked again; None: it did not say."""
+
+    @property
+    def is_overload(self) -> bool:
+        """The replica is well and has too much to do."""
+        return self.sign is Sign.OVERLOADED
+
+    @property
+    def is_context_length(self) -> bool:
+        """A model with a larger context may take the request as it is."""
+        return isinstance(self.error, ReplicaRefused) and self.error.is_context_length
 
 
 def judge(status: int, headers: Headers, body: bytes, operation: Operation, *, path: str | None = None) -> Verdict:
@@ -74,12 +97,31 @@ def _judge(status: int, headers: Headers, value: object, path: str) -> Verdict:
         sentence = "The model server does not accept the gateway's key. Whoever runs the gateway must set it right."
         return Verdict(ReplicaFailed(sentence), is_retryable=True, sign=Sign.FAILED)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.NOT_IMPLEMENTED:
-        message = _field(value, "message") or "The model server refused the request."
-        refused = ReplicaRefused(
-            message, status=status, param=_field(value, "param"), retry_after_s=_retry_after(headers)
-        )
-        return Verdict(refused, is_retryable=status in {408, 429})
+        return _judge_refusal(status, headers, value)
     return _judge_failure(status, headers)
+
+
+def _judge_refusal(status: int, headers: Headers, value: object) -> Verdict:
+    """Judge an answer that says that the caller is to blame."""
+    message = _field(value, "message") or "The model server refused the request."
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        asked_s = _retry_after(headers)
+        told_s = _RETRY_AFTER_S if asked_s is None else asked_s
+        limited = ReplicaRefused(message, status=status, param=_field(value, "param"), retry_after_s=told_s)
+        return Verdict(limited, is_retryable=True, sign=Sign.OVERLOADED, retry_after_s=asked_s)
+    refused = _refusal(status, message, value, retry_after_s=_retry_after(headers))
+    return Verdict(refused, is_retryable=status == HTTPStatus.REQUEST_TIMEOUT)
+
+
+def _refusal(status: int, message: str, value: object, *, retry_after_s: float | None = None) -> ReplicaRefused:
+    """Return the replica's judgement of a request."""
+    is_too_long = status in _TOO_LONG and (
+        _field(value, "code") == ContextTooLong.code or _OVER_CONTEXT.search(message) is not None
+    )
+    param = _field(value, "param")
+    return ReplicaRefused(
+        message, status=status, param=param, retry_after_s=retry_after_s, is_context_length=is_too_long
+    )
 
 
 def judge_event(event: bytes) -> Verdict:
@@ -89,7 +131,7 @@ def judge_event(event: bytes) -> Verdict:
     status = error.get("code") if isinstance(error, dict) else None
     message = _field(value, "message")
     if isinstance(status, int) and message and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(ReplicaRefused(message, status=status, param=_field(value, "param")))
+        return Verdict(_refusal(status, message, value))
     failed = ReplicaFailed("The model server failed while it was answering.")
     return Verdict(failed, is_retryable=True, sign=Sign.FAILED)
 
@@ -98,8 +140,9 @@ def _judge_failure(status: int, headers: Headers) -> Verdict:
     """Judge an answer that says that the replica is to blame, or that is none at all."""
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         sentence = "The model server has too much to do. Try again in a moment."
-        retry_after_s = _retry_after(headers) or _RETRY_AFTER_S
-        return Verdict(ReplicaOverloaded(sentence, retry_after_s=retry_after_s), is_retryable=True)
+        asked_s = _retry_after(headers)
+        overloaded = ReplicaOverloaded(sentence, retry_after_s=_RETRY_AFTER_S if asked_s is None else asked_s)
+        return Verdict(overloaded, is_retryable=True, sign=Sign.OVERLOADED, retry_after_s=asked_s)
     if status == HTTPStatus.GATEWAY_TIMEOUT:
         return Verdict(ReplicaSilent("The model server timed out."), is_retryable=True, sign=Sign.FAILED)
     return Verdict(ReplicaFailed("The model server failed."), is_retryable=True, sign=Sign.FAILED)
@@ -131,8 +174,25 @@ def _is_about_the_model(value: object) -> bool:
 
 
 def _retry_after(headers: Headers) -> float | None:
-    """Return the seconds of `Retry-After`; its other form, a date, is not worth a clock's trust."""
-    for name, value in headers:
-        if name == b"retry-after" and value.isdigit():
-            return min(float(value), _MOST_RETRY_AFTER_S)
-    return None
+    """Return the seconds of `Retry-After`, in either of its forms; None where it is not there, or is neither."""
+    found = dict(reversed(headers))
+    value = found.get(b"retry-after", b"").strip()
+    if not value:
+        return None
+    if value.isdigit():
+        seconds = float(value)
+    elif (until := _date(value)) is None:
+        return None
+    else:
+        said_at = _date(found.get(b"date", b""))  # by its own clock, which need not be right
+        seconds = until - (SystemClock.wall() if said_at is None else said_at)
+    return min(max(0.0, seconds), _MOST_RETRY_AFTER_S)
+
+
+def _date(value: bytes) -> float | None:
+    """Return the seconds since the epoch of an HTTP date."""
+    try:
+        date = parsedate_to_datetime(value.decode("ascii"))
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -260,3 +260,16 @@ async def test_the_time_of_a_look_tells_nothing() -> None:
     rounds = [[_median_ns(keys._owner, [sample] * 2000) for sample in samples] for _ in range(5)]
     fastest = [min(column) for column in zip(*rounds, strict=True)]
     assert max(fastest) - min(fastest) < 1000
+
+
+async def test_other_keys_can_be_taken_over() -> None:
+    """Who had one of before only is out, whoever has one of now is in; where no keys are asked for, nothing changes."""
+    keys = _keys()
+    keys.take_over([SecretStr(BOB)])
+    assert await keys.admit(_with(BOB), HERE) == _caller(BOB)
+    await _refused(keys, _with(ANN))
+    keys.take_over([SecretStr(ANN)])
+    assert await keys.admit(_with(ANN), HERE) == _caller(ANN)
+    open_door = Keys(Auth())
+    open_door.take_over([SecretStr(ANN)])
+    assert not open_door.has_any

@@ -6,21 +6,54 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import uvicorn
+from typing_extensions import override
 
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.stores.file import FileStore
 from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.clock import HandClock
 from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
+from vllm_gateway.edge.admin.control import Control, Reloaded
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.connection import bounded_protocol
+from vllm_gateway.errors import GatewayError
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
+
+
+class Levers(Control):
+    """What can be done to a gateway, noted down instead of done."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.settings: dict[str, Any] = {"port": 8080}
+        self.looks = 0
+        self.reloaded: Reloaded | GatewayError = Reloaded([], [], [])
+        """What comes of reading the settings again."""
+        self._pool = pool
+
+    @override
+    def config(self) -> dict[str, Any]:
+        return self.settings
+
+    @override
+    async def look(self) -> None:
+        self.looks += 1
+        for replica in self._pool.replicas:
+            replica.is_known = self.looks > 1
+
+    @override
+    async def reload(self) -> Reloaded:
+        if isinstance(self.reloaded, GatewayError):
+            raise self.reloaded
+        return self.reloaded
+
 
 ADMIN_KEY = "the-admin-key-of-the-tests"
 UPSTREAM = Upstream.model_validate({"url": "http://gpu.internal:8000/v1", "route": "big", "api_key": "sk-replica"})
@@ -38,16 +71,18 @@ class Desk:
     clock: HandClock
     ledger: Ledger
     pool: Pool
+    levers: Levers
 
 
 @asynccontextmanager
-async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
+async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = None) -> AsyncIterator[Desk]:
     """Run an admin API; its keys are in a file in `folder`."""
     clock = HandClock()
     path = folder / "keys.yaml"
     keys = Keys(Auth(mode="keys"), store=FileStore(path), clock=clock)
     ledger = Ledger(clock)
     pool = Pool([UPSTREAM], clock=clock, connect_s=1)
+    levers = Levers(pool)
     about = AdminSubjects(
         admin_key=ADMIN_KEY,
         throttle=Throttle(clock),
@@ -55,7 +90,9 @@ async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
         refresh_keys=keys.refresh,
         ledger=ledger,
         pool=pool,
+        control=levers,
         clock=clock,
+        usage=usage,
     )
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -71,7 +108,7 @@ async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
     ):
         await keys.open()
         try:
-            yield Desk(http, port, keys, clock, ledger, pool)
+            yield Desk(http, port, keys, clock, ledger, pool, levers)
         finally:
             await keys.close()
 

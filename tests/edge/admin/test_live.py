@@ -6,7 +6,6 @@ from tests.edge.admin.desk import desk
 from tests.exchanges import exchange
 from vllm_gateway.exchange import Caller
 from vllm_gateway.outcomes import Outcome
-from vllm_gateway.upstream.health import Sign
 
 
 async def test_a_request_under_way_is_told_without_its_words(tmp_path: Path) -> None:
@@ -37,28 +36,3 @@ async def test_a_request_under_way_is_told_without_its_words(tmp_path: Path) -> 
         assert "canary" not in reply.text
         one.ledger.close(asking, Outcome.OK)
         assert (await one.http.get("/admin/requests")).json() == {"object": "list", "data": []}
-
-
-async def test_a_replica_is_told_without_its_address(tmp_path: Path) -> None:
-    """Its name, whether it may be asked, and what it is doing."""
-    async with desk(tmp_path) as one:
-        replica = one.pool.replicas[0]
-        replica.models = {"a": {"root": "/srv/models/a"}}
-        replica.see(Sign.PROBE_ANSWERED)
-        replica.see(Sign.FAILED)
-        replica.outstanding = 3
-        reply = await one.http.get("/admin/replicas")
-    assert reply.json()["data"] == [
-        {
-            "name": "big-1",
-            "object": "replica",
-            "route": "big",
-            "usable": True,
-            "outstanding": 3,
-            "failures": 1,
-            "weight": 1.0,
-            "models": ["a"],
-        }
-    ]
-    for secret in ("gpu.internal", "sk-replica", "/srv"):
-        assert secret not in reply.text

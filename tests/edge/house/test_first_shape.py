@@ -25,7 +25,7 @@ async def test_a_session_is_begun_with_a_key_that_is_known(
     auth: dict[str, object], upstream_keys: list[str], good: list[str], bad: list[str]
 ) -> None:
     """A client's or a replica's; where there are none, every key will do."""
-    entrance = Entrance(Keys(Auth.model_validate(auth)), upstream_keys)
+    entrance = Entrance(Keys(Auth.model_validate(auth)), lambda: [key.encode() for key in upstream_keys])
     for key in good:
         await entrance.check(key, "127.0.0.1")
     for key in bad:
@@ -36,7 +36,7 @@ async def test_a_session_is_begun_with_a_key_that_is_known(
 
 async def test_who_guesses_is_slowed_down() -> None:
     """The key in the body counts as the one in a header does, and where it stands is told."""
-    entrance = Entrance(Keys(Auth.model_validate(KEYS)), [])
+    entrance = Entrance(Keys(Auth.model_validate(KEYS)), list)
     with pytest.raises(KeyRefused) as refusal:
         await entrance.check("wrong", "127.0.0.1")
     assert refusal.value.param == "vllm_api_key"

@@ -129,6 +129,38 @@ async def test_a_status(fault: str, status: int, retry_after: str | None) -> Non
     assert answer.json()["error"]["code"] == status
 
 
+async def test_a_filter_refuses_what_is_said() -> None:
+    """With a 400 whose code names the filter."""
+    async with quick(faults=("filterx1",)) as sim:
+        answer = await sim.http.post(CHAT, json=HELLO)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "content_filter")
+        await sim.post(CHAT, **HELLO)
+
+
+async def test_a_template_that_takes_no_prefill() -> None:
+    """Chats that end with the assistant's words, or continue the last message, are refused; others and prompts not."""
+    user = {"role": "user", "content": "Hello"}
+    said = [user, {"role": "assistant", "content": "Well"}]
+    continued = {"messages": [user], "continue_final_message": True, "add_generation_prompt": False}
+    async with quick(faults=("noprefill",)) as sim:
+        statuses = [(await sim.http.post(CHAT, json=body)).status_code for body in ({"messages": said}, continued)]
+        assert statuses == [400, 400]
+        await sim.post(CHAT, **HELLO)
+        await sim.post("/v1/completions", prompt="Well", max_tokens=2)
+        assert (
+            await sim.http.post(CHAT, content=b"{", headers={"content-type": "application/json"})
+        ).status_code == 400
+
+
+async def test_the_time_of_a_fault_is_noted() -> None:
+    """A reset after some tokens has a time between the first of them and the end."""
+    async with quick(itl_ms=1) as sim:
+        await raw(sim, model="sim-small!reset@3")
+        seen = sim.sim.log.requests[0]
+    assert seen.fault_at is not None
+    assert (seen.first_token_at or 9e9) <= seen.fault_at <= (seen.ended_at or 0)
+
+
 async def test_a_status_may_happen_to_probes() -> None:
     """When the path says so; work is then left alone."""
     async with quick(faults=("status=500x1/health",)) as sim:

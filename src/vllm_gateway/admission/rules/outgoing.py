@@ -19,17 +19,20 @@ _REPLY_FIELDS = {
 """How each route calls the length of an answer; the first name is the one that is set."""
 _SALTED = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
 """The routes whose prompts are cached, and may be cached apart."""
-_RANDOM_BYTES = 32
+RANDOM_BYTES = 32
+"""Of a secret that is made up."""
 
 
 class Outgoing:
     """Writes bodies for replicas."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, invented_secret: bytes = b"") -> None:
+        """Write as the settings say; `invented_secret` takes the place of `tenant_secret` where there is none."""
         limits = settings.limits
         self._reply_tokens = _default_reply_tokens(limits.default_max_tokens, limits.max_tokens_cap)
         secret = settings.tenant_secret
-        self._secret = secret.get_secret_value().encode() if secret is not None else os.urandom(_RANDOM_BYTES)
+        named = secret.get_secret_value().encode() if secret is not None else b""
+        self._secret = named or invented_secret or os.urandom(RANDOM_BYTES)
         self._isolates = settings.isolate_prefix_cache
 
     def body(
@@ -40,6 +43,7 @@ class Outgoing:
         caller: Caller,
         *,
         live: bool = False,
+        token_ids: bool = False,
         priority: int | None = None,
     ) -> bytes:
         """Return what goes to a replica.
@@ -50,6 +54,7 @@ class Outgoing:
             model: The model that answers.
             caller: Who asks.
             live: The stream is to tell its usage all the time.
+            token_ids: The stream is to tell its token ids.
             priority: How urgent it is; lower comes first. None: the replica makes no difference.
         """
         changes: dict[str, Any] = {}
@@ -63,6 +68,8 @@ class Outgoing:
             changes["cache_salt"] = self._salt(caller)
         if priority is not None:
             changes["priority"] = priority
+        if token_ids:
+            changes["return_token_ids"] = True
         if (system := system_without_billing(asked)) is not None:
             changes["system"] = system
         return _written(body, asked.fields, changes)

@@ -8,11 +8,15 @@ from starlette.types import ASGIApp
 
 from vllm_gateway.admission.keys.store import KeyStore
 from vllm_gateway.clock import Clock
+from vllm_gateway.edge.admin.control import Control, control_routes
 from vllm_gateway.edge.admin.gate import Gate, Throttle
 from vllm_gateway.edge.admin.keys import key_routes
 from vllm_gateway.edge.admin.live import live_routes
+from vllm_gateway.edge.admin.replicas import replica_routes
+from vllm_gateway.edge.admin.usage import usage_routes
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
 
 
@@ -28,13 +32,19 @@ class AdminSubjects:
     """Has this process take in what the store holds now."""
     ledger: Ledger
     pool: Pool
+    control: Control
     clock: Clock
+    usage: UsageStore | None = None
+    """Where usage is written down, if it is; opened for reading, so that a long sum holds up no write."""
 
 
 def build_admin(about: AdminSubjects) -> ASGIApp:
     """Return the application; nothing of it answers without the admin key."""
     admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     admin.include_router(key_routes(about.store, about.refresh_keys, about.clock))
-    admin.include_router(live_routes(about.ledger, about.pool, about.clock))
+    admin.include_router(live_routes(about.ledger, about.clock))
+    admin.include_router(replica_routes(about.pool, about.control))
+    admin.include_router(control_routes(about.control))
+    admin.include_router(usage_routes(about.usage, about.store, about.clock))
     answer_faults(admin)
     return Gate(admin, about.admin_key, about.throttle)

@@ -1,4 +1,4 @@
-"""`/admin/requests` and `/admin/replicas`: what goes on now, and nothing of what is said."""
+"""`/admin/requests`: what goes on now, and nothing of what is said."""
 
 from typing import Any
 
@@ -7,10 +7,9 @@ from fastapi import APIRouter
 from vllm_gateway.clock import Clock
 from vllm_gateway.exchange import Exchange
 from vllm_gateway.telemetry.ledger import Ledger
-from vllm_gateway.upstream.pool import Pool, Replica
 
 
-def live_routes(ledger: Ledger, pool: Pool, clock: Clock) -> APIRouter:
+def live_routes(ledger: Ledger, clock: Clock) -> APIRouter:
     """Return the routes about what goes on."""
     routes = APIRouter(prefix="/admin")
 
@@ -18,10 +17,6 @@ def live_routes(ledger: Ledger, pool: Pool, clock: Clock) -> APIRouter:
     async def list_requests() -> dict[str, Any]:
         now = clock.now()
         return {"object": "list", "data": [request_object(exchange, now) for exchange in ledger.live.values()]}
-
-    @routes.get("/replicas")
-    async def list_replicas() -> dict[str, Any]:
-        return {"object": "list", "data": [replica_object(replica) for replica in pool.replicas]}
 
     return routes
 
@@ -38,18 +33,4 @@ def request_object(exchange: Exchange, now: float) -> dict[str, Any]:
         "seconds": round(now - exchange.started, 3),
         "attempts": exchange.attempts,
         "status": exchange.status or None,
-    }
-
-
-def replica_object(replica: Replica) -> dict[str, Any]:
-    """Return what is told of a replica; its address is nobody's business."""
-    return {
-        "name": replica.name,
-        "object": "replica",
-        "route": replica.route,
-        "usable": replica.is_usable,
-        "outstanding": replica.outstanding,
-        "failures": replica.health.failures,
-        "weight": replica.weight,
-        "models": list(replica.models),
     }

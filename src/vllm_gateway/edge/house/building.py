@@ -1,6 +1,8 @@
 """The application for everything that no replica answers, put together from its subjects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -10,14 +12,12 @@ from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.edge.house.callers import admitting
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.edge.house.first_shape import Entrance, first_shape_routes
-from vllm_gateway.edge.house.health import health_routes
+from vllm_gateway.edge.house.health import State, health_routes
 from vllm_gateway.edge.house.models import model_routes
 from vllm_gateway.edge.house.openapi import describe
 from vllm_gateway.edge.house.responses import response_routes
 from vllm_gateway.edge.house.sessions import session_routes
-from vllm_gateway.edge.house.texts import allow_all
-from vllm_gateway.pipeline.screening import Screening
-from vllm_gateway.pipeline.story import Pipeline
+from vllm_gateway.edge.house.texts import Screen
 from vllm_gateway.routing.table import Table
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.responses import Responses
@@ -27,21 +27,27 @@ from vllm_gateway.upstream.probe import Prober
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What the house's routes know of the settings; another one when those are read again."""
+
+    table: Table
+    screen: Screen
+    entrance: Entrance
+    is_embedded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Subjects:
     """What the house's routes tell of."""
 
-    pipeline: Pipeline
+    view: Callable[[], View]
+    is_draining: Callable[[], bool]
     pool: Pool
     prober: Prober
-    table: Table
     ledger: Ledger
     keys: Keys
     book: Book
-    screening: Screening | None
     responses: Responses
-    upstream_keys: list[str]
-    """Keys of the replicas; they begin sessions of the first shape."""
-    is_embedded: bool
 
 
 def build_house(about: Subjects) -> FastAPI:
@@ -53,15 +59,23 @@ def build_house(about: Subjects) -> FastAPI:
         redirect_slashes=False,
         strict_content_type=False,  # a body that is not announced is taken as JSON, as on the other routes
     )
-    admit = admitting(about.keys)
-    screen = about.screening.check_fields if about.screening is not None else allow_all
-    house.include_router(model_routes(about.pool, about.prober, about.table, admit))
-    house.include_router(
-        health_routes(about.pipeline, about.pool, about.table, about.ledger, is_embedded=about.is_embedded)
+    admit, view = admitting(about.keys), about.view
+
+    def screen(fields: dict[str, Any]) -> None:
+        view().screen(fields)
+
+    state = State(
+        is_draining=about.is_draining,
+        is_embedded=lambda: view().is_embedded,
+        table=lambda: view().table,
+        pool=about.pool,
+        ledger=about.ledger,
     )
+    house.include_router(model_routes(about.pool, about.prober, state.table, admit))
+    house.include_router(health_routes(state))
     house.include_router(session_routes(about.book, admit, screen))
     house.include_router(response_routes(about.responses, admit))
-    house.include_router(first_shape_routes(about.book, Entrance(about.keys, about.upstream_keys), screen))
+    house.include_router(first_shape_routes(about.book, lambda: view().entrance, screen))
     answer_faults(house)
     describe(house)
     return house

@@ -1,6 +1,7 @@
 """Sessions in their first shape: begun with a key, then used by whoever knows the id."""
 
 import hmac
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -49,9 +50,10 @@ class StopBody(BaseModel):
 class Entrance:
     """Says which keys begin a session."""
 
-    def __init__(self, keys: Keys, upstream_keys: list[str]) -> None:
+    def __init__(self, keys: Keys, upstream_keys: Callable[[], list[bytes]]) -> None:
+        """Know the callers' keys, and those with which the replicas of this moment are asked."""
         self._keys = keys
-        self._upstream_keys = [key.encode() for key in upstream_keys]
+        self._upstream_keys = upstream_keys
 
     async def check(self, key: str, address: str) -> None:
         """Return when the key is one that is known, or when no keys are asked for.
@@ -59,9 +61,10 @@ class Entrance:
         Raises:
             GatewayError: it is not known, or that cannot be told.
         """
-        is_open = not self._keys.are_asked_for and not self._upstream_keys
+        upstream_keys = self._upstream_keys()
+        is_open = not self._keys.are_asked_for and not upstream_keys
         sent = key.encode("utf-8", "surrogatepass")
-        is_upstream = [hmac.compare_digest(sent, each) for each in self._upstream_keys]
+        is_upstream = [hmac.compare_digest(sent, each) for each in upstream_keys]
         if is_open or any(is_upstream):
             return
         if not self._keys.are_asked_for:
@@ -72,13 +75,13 @@ class Entrance:
             raise KeyRefused(_WRONG, param="vllm_api_key") from None
 
 
-def first_shape_routes(book: Book, entrance: Entrance, screen: Screen) -> APIRouter:
+def first_shape_routes(book: Book, entrance: Callable[[], Entrance], screen: Screen) -> APIRouter:
     """Return the routes; the id of a session is the only credential that they ask for."""
     routes = APIRouter(tags=["sessions, first shape"])
 
     @routes.post("/init_session", summary="Begin a session")
     async def init_session(body: InitBody, request: Request) -> dict[str, Any]:
-        await entrance.check(body.vllm_api_key, address_of(request.scope))
+        await entrance().check(body.vllm_api_key, address_of(request.scope))
         session = await book.begin(BEARER)
         return {"session_id": session.id, "expires_in": whole_seconds(book.expires_in(session))}
 

@@ -1,18 +1,31 @@
 """How the gateway and its replicas do."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from vllm_gateway import __version__
-from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.routing.table import Table
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.upstream.pool import Pool
 
 
-def health_routes(pipeline: Pipeline, pool: Pool, table: Table, ledger: Ledger, *, is_embedded: bool) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class State:
+    """What health is told from."""
+
+    is_draining: Callable[[], bool]
+    is_embedded: Callable[[], bool]
+    table: Callable[[], Table]
+    pool: Pool
+    ledger: Ledger
+
+
+def health_routes(state: State) -> APIRouter:
     """Return the routes about health; none of them asks for a key, and none tells a secret."""
+    pool = state.pool
     routes = APIRouter(tags=["health"])
 
     @routes.get("/health", summary="How the gateway and its replicas do; 200 as long as the gateway runs")
@@ -21,10 +34,10 @@ def health_routes(pipeline: Pipeline, pool: Pool, table: Table, ledger: Ledger, 
         return {
             "status": "ok",
             "ok": True,
-            "vllm": _state_of(pool, is_embedded=is_embedded),
-            "engine": "embedded" if is_embedded else "vllm",
+            "vllm": _state_of(pool, is_embedded=state.is_embedded()),
+            "engine": "embedded" if state.is_embedded() else "vllm",
             "version": __version__,
-            "draining": pipeline.is_draining,
+            "draining": state.is_draining(),
             "replicas": {"usable": usable, "total": len(pool.replicas)},
         }
 
@@ -34,11 +47,11 @@ def health_routes(pipeline: Pipeline, pool: Pool, table: Table, ledger: Ledger, 
         word = "healthy" if len(usable) == len(pool.replicas) else "degraded" if usable else "unhealthy"
         return {
             "status": word,
-            "gpu_available": False if is_embedded else None,  # vLLM's API does not tell
+            "gpu_available": False if state.is_embedded() else None,  # vLLM's API does not tell
             "model_loaded": any(replica.models for replica in usable),
             "upstream_healthy": bool(usable),
-            "queue_size": sum(exchange.status == 0 for exchange in ledger.live.values()),
-            "details": {"models": table.names(usable)},
+            "queue_size": sum(exchange.status == 0 for exchange in state.ledger.live.values()),
+            "details": {"models": state.table().names(usable)},
         }
 
     @routes.get("/livez", summary="The process runs; replicas do not matter here")
@@ -47,7 +60,7 @@ def health_routes(pipeline: Pipeline, pool: Pool, table: Table, ledger: Ledger, 
 
     @routes.get("/readyz", summary="New work may come: a replica is usable, and no shutdown is under way")
     async def readyz(response: Response) -> dict[str, Any]:
-        reason = _why_not_ready(pipeline, pool)
+        reason = _why_not_ready(pool, is_draining=state.is_draining())
         response.status_code = 503 if reason else 200
         return {"ready": reason is None, "reason": reason}
 
@@ -68,8 +81,8 @@ def _state_of(pool: Pool, *, is_embedded: bool) -> str:
     return "unavailable" if all(replica.is_known for replica in pool.replicas) else "unknown"
 
 
-def _why_not_ready(pipeline: Pipeline, pool: Pool) -> str | None:
-    if pipeline.is_draining:
+def _why_not_ready(pool: Pool, *, is_draining: bool) -> str | None:
+    if is_draining:
         return "the gateway is shutting down"
     if not any(replica.is_usable for replica in pool.replicas):
         return "no model server is usable"

@@ -1,6 +1,7 @@
 """What may be asked for: the models of all replicas in one list."""
 
 import hashlib
+from collections.abc import Callable
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -15,7 +16,7 @@ from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 
 
-def model_routes(pool: Pool, prober: Prober, table: Table, admit: Admit) -> APIRouter:
+def model_routes(pool: Pool, prober: Prober, table: Callable[[], Table], admit: Admit) -> APIRouter:
     """Return the routes about models; a caller sees those that its key may ask for."""
     routes = APIRouter(tags=["models"])
     allowed = Depends(admit)
@@ -25,13 +26,13 @@ def model_routes(pool: Pool, prober: Prober, table: Table, admit: Admit) -> APIR
     async def list_models(request: Request, caller: Caller = allowed) -> Response:
         await _look_first(pool, prober)
         for_codex = "client_version" in request.query_params
-        body = codec.dumps(listing(catalog(pool.replicas, table.within(caller.models)), for_codex=for_codex))
+        body = codec.dumps(listing(catalog(pool.replicas, table().within(caller.models)), for_codex=for_codex))
         return _tagged(body, request)
 
     @routes.get("/v1/models/{model:path}", summary="One model")
     async def show_model(model: str, request: Request, caller: Caller = allowed) -> Response:
         await _look_first(pool, prober)
-        theirs = table.within(caller.models)
+        theirs = table().within(caller.models)
         for row in catalog(pool.replicas, theirs):
             if row["id"] == model:
                 return _tagged(codec.dumps(row), request)

@@ -82,6 +82,7 @@ def _request(seen: RequestSeen) -> Json:
         "gone_at": seen.gone_at,
         "ended_at": seen.ended_at,
         "fault": seen.fault,
+        "fault_at": seen.fault_at,
     }
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable
 
 from vllm_gateway.sim.call import Call
-from vllm_gateway.sim.faults.grammar import STANDING, parse_all
+from vllm_gateway.sim.faults.grammar import STANDING, Fault, parse_all
 from vllm_gateway.sim.faults.plan import Plan
 from vllm_gateway.sim.faults.script import Script
 from vllm_gateway.sim.faults.standing import Standing
 from vllm_gateway.tasks import Tasks
+
+Trap = Callable[[bytes], Iterable[str]]
+"""Looks at the body of a piece of work and says what goes wrong with it."""
 
 
 class Control:
@@ -17,6 +20,8 @@ class Control:
         self._plan = Plan(seed=seed)
         self._standing = standing
         self._tasks = Tasks("sim faults")
+        self.trap: Trap | None = None
+        """Chooses more faults by what is asked; several sims may share one."""
 
     def add(self, texts: Iterable[str]) -> None:
         """Let more go wrong from now on; raise `FaultInvalid`, and add none, if one of `texts` is no fault."""
@@ -58,10 +63,16 @@ class Control:
 
     def at_body(self, call: Call, go_on: Callable[[], None], *, is_work: bool) -> bool:
         """Play what happens before a call is answered; tell whether to answer it, or `go_on` comes later or never."""
-        named = self._plan.meet_by_name(call.seen.body) if is_work else []
+        named = self._by_body(call.seen.body) if is_work else []
         if call.script is None and not named:
             return True
         script = call.script if isinstance(call.script, Script) else Script([])
         script.add(named)
         call.script = script
         return script.at_body(call, go_on)
+
+    def _by_body(self, body: bytes) -> list[Fault]:
+        named = self._plan.meet_by_name(body)
+        if self.trap is None:
+            return named
+        return named + [fault for text in self.trap(body) for fault in parse_all(text)]

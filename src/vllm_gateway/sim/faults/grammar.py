@@ -12,6 +12,8 @@
     nodone             leave out `[DONE]`
     error@7            after 7 tokens an error event and `[DONE]`, as vLLM ends a stream that failed
     abort@7            finish after 7 tokens with the reason `abort`
+    filter             refuse the request for what it says, as a filter before a vLLM does (400, `content_filter`)
+    noprefill          refuse chats that end with the assistant's words, as some chat templates do (400)
     deaf               do not read the body of the request; `deaf=2` reads it after 2 s
     wedge              make no tokens at all while everything looks alive; `wedge=2` for 2 s
     refuse             stop listening; `refuse=2` for 2 s
@@ -44,6 +46,8 @@ class Kind(StrEnum):
     NODONE = "nodone"
     ERROR = "error"
     ABORT = "abort"
+    FILTER = "filter"
+    NOPREFILL = "noprefill"
     DEAF = "deaf"
     WEDGE = "wedge"
     REFUSE = "refuse"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from vllm_gateway import codec
 from vllm_gateway.sim.api.problems import Problem
 from vllm_gateway.sim.call import Call
 from vllm_gateway.sim.faults.grammar import Fault, Kind
@@ -13,6 +14,17 @@ _GARBAGE = b'data: {"id":"chatcmpl-0","choices":[{"index":0,"delta":{"content":"
 _CLOSING = frozenset({Kind.RESET, Kind.EOF, Kind.STALL})
 _BREAKING = _CLOSING | {Kind.CUT, Kind.ERROR}
 _ABOUT_TOKENS = _BREAKING | {Kind.GARBAGE}
+_FILTERED = codec.dumps(
+    {
+        "error": {
+            "message": "The request was refused because of what it says. Change it and try again.",
+            "type": "invalid_request_error",
+            "param": "prompt",
+            "code": "content_filter",
+        }
+    }
+)
+_NO_PREFILL = Problem("The chat template of this model wants the conversation to end with a user message.").body
 
 
 class Script:
@@ -59,6 +71,10 @@ class Script:
             elif fault.kind is Kind.STATUS:
                 self._note(call, fault)
                 _refuse(call, fault)
+                return False
+            elif fault.kind is Kind.FILTER or (fault.kind is Kind.NOPREFILL and _ends_with_assistant(call.seen.body)):
+                self._note(call, fault)
+                call.reply(HTTPStatus.BAD_REQUEST, _FILTERED if fault.kind is Kind.FILTER else _NO_PREFILL)
                 return False
             elif fault.kind in _CLOSING and fault.token is None and fault.argument is None:
                 self._note(call, fault)
@@ -134,6 +150,7 @@ class Script:
     def _note(self, call: Call, fault: Fault) -> None:
         self._faults.remove(fault)
         call.seen.fault = str(fault)
+        call.seen.fault_at = call.connection.now()
 
 
 def _refuse(call: Call, fault: Fault) -> None:
@@ -146,6 +163,17 @@ def _refuse(call: Call, fault: Fault) -> None:
         phrase = "Error"
     problem = Problem(f"{phrase}, as the fault {fault} wants.", status=int(code), kind=phrase)
     call.reply(problem.status, problem.body)
+
+
+def _ends_with_assistant(body: bytes) -> bool:
+    """Say whether a chat is to be continued in the assistant's own words."""
+    try:
+        value = codec.loads(body)
+    except codec.MalformedJson:
+        return False
+    messages = value.get("messages") if isinstance(value, dict) else None
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return isinstance(last, dict) and (last.get("role") == "assistant" or bool(value.get("continue_final_message")))
 
 
 def _close(call: Call, kind: Kind) -> None:

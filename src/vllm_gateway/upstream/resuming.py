@@ -1,0 +1,121 @@
+"""A stream whose replica failed on the way goes on from another one."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+
+from vllm_gateway.exchange import Exchange, Leg, Sink
+from vllm_gateway.settings.fleet import Resume
+from vllm_gateway.settings.model import Timeouts
+from vllm_gateway.upstream.answers import AttemptFailed, Stream
+from vllm_gateway.upstream.asking import ask
+from vllm_gateway.upstream.budget import RetryBudget
+from vllm_gateway.upstream.connection import ConnectionFault
+from vllm_gateway.upstream.kin import kin_of
+from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.tries import Choose, Errand, Question, Tries
+
+log = logging.getLogger(__name__)
+
+_ASK_S = 5.0
+"""How long a replica that is to go on may take to answer a short question."""
+_CONNECT_S = 0.5
+"""A replica to which no connection can be made in this time is taken for dead."""
+DEADLY = 2
+"""A request that so many replicas died of is tried on no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A stream that broke off."""
+
+    exchange: Exchange
+    sink: Sink
+    timeouts: Timeouts
+    stream: Stream
+    question: Question
+    """What its first replica was asked."""
+    lost: list[Replica]
+    """Replicas that went away while they were at work on it."""
+
+
+class Resuming:
+    """Lets broken streams go on."""
+
+    def __init__(self, settings: Resume, tries: Tries, budget: RetryBudget) -> None:
+        self._most = settings.attempts
+        self._tries = tries
+        self._budget = budget
+
+    async def go_on(self, broken: Broken, failed: AttemptFailed, others: Sequence[Replica], choose: Choose) -> None:
+        """Have the rest of the stream passed on by one of `others`.
+
+        The first time costs nothing of the retry budget: the work was accepted, and a stream goes on at most so often
+        as the settings allow. When a replica with many streams dies, all of them must go on at once.
+
+        Raises:
+            AttemptFailed: nobody could; it is why the stream broke off last.
+        """
+        untried = list(others)
+        legs = 0
+        while failed.verdict.is_retryable and legs < self._most and len(broken.lost) < DEADLY:
+            untried = [replica for replica in untried if replica.is_usable and not replica.is_sleeping]
+            if not untried or (legs and not self._budget.spend()):
+                break
+            replica = choose(untried)
+            untried.remove(replica)
+            leg = await self._leg(broken, replica)
+            if leg is None:
+                continue
+            legs += 1
+            try:
+                await self._follow(broken, replica, leg)
+            except AttemptFailed as again:
+                if again.is_broken and await is_dead(replica):
+                    broken.lost.append(replica)
+                failed = again if again.has_delivered else failed
+            else:
+                broken.exchange.resumed += 1
+                return
+        log.info("exchange %s: its stream broke off and could not go on", broken.exchange.id)
+        raise failed
+
+    async def _leg(self, broken: Broken, replica: Replica) -> Leg | None:
+        """Return what the replica is to be asked, if it can go on."""
+        stream = broken.stream
+        if stream.recovery is None or stream.kin is None:
+            return None
+        is_twin = kin_of(replica, broken.exchange.model or "").is_twin_of(stream.kin)
+        return await stream.recovery.next_leg(partial(_ask, replica), is_twin=is_twin)
+
+    async def _follow(self, broken: Broken, replica: Replica, leg: Leg) -> None:
+        exchange, stream = broken.exchange, broken.stream
+        question = Question(leg.path, broken.question.headers, leg.body)
+        await self._tries.place(exchange, [replica], lambda replicas: replicas[0], broken.sink)
+        stream.watch.mend()
+        log.debug("exchange %s goes on from replica %s", exchange.id, replica.name)
+        await self._tries.ask(Errand(exchange, broken.sink, broken.timeouts, lambda: stream), replica, question)
+
+
+async def is_dead(replica: Replica) -> bool:
+    """Say whether nobody listens where a replica was."""
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            connection = await replica.connect()
+    except (ConnectionFault, TimeoutError):
+        return True
+    connection.close()
+    return False
+
+
+async def _ask(replica: Replica, path: str, body: bytes) -> bytes | None:
+    """Ask a replica a short question; None when there is no good answer."""
+    try:
+        async with asyncio.timeout(_ASK_S):
+            answer = await ask(replica, b"POST", path, body)
+    except (ConnectionFault, TimeoutError):
+        return None
+    return answer.body if answer.status == HTTPStatus.OK else None

@@ -1,0 +1,88 @@
+"""How often a stream goes on elsewhere, from whom, and when it does not."""
+
+import asyncio
+import contextlib
+
+import httpx2
+
+from tests.waiting import until
+from tests.wire.sims import asked, fast, fleet
+from tests.wire.streams import Streamed
+from vllm_gateway.outcomes import Outcome
+from vllm_gateway.sim import SimSettings
+
+COMPLETIONS = "/v1/completions"
+
+
+def failing(*faults: str, **changes: object) -> SimSettings:
+    """Return the settings of a replica that breaks streams off."""
+    return fast(faults=faults, **changes)
+
+
+async def ended(stream: Streamed) -> None:
+    """Return when a stream is over; one that broke off is not ended properly."""
+    with contextlib.suppress(httpx2.RemoteProtocolError):
+        await stream.task
+
+
+async def test_a_stream_goes_on_as_often_as_it_may() -> None:
+    """The second leg breaks off too; the third replica brings it to its end."""
+    async with fleet(failing("reset@5"), failing("reset@3"), fast()) as (sims, door):
+        sims[1].faults.add(["reset@3/v1/completions"])
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.is_whole
+        assert door.parts.ledger.outcomes == {Outcome.OK_RESUMED: 1}
+        assert len(asked(sims[2], COMPLETIONS)) == 1
+
+
+async def test_more_often_it_does_not() -> None:
+    """Then its caller is told, and nothing pretends to be its end."""
+    async with fleet(*[failing("reset@5")] * 4, resume={"attempts": 1}) as (sims, door):
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.errors[0]["error"]["code"] == "upstream_interrupted"
+        assert not stream.is_done
+        assert sum(len(asked(sim, COMPLETIONS)) for sim in sims) == 1
+        assert door.parts.ledger.outcomes == {Outcome.UPSTREAM_TRUNCATED: 1}
+
+
+async def test_switched_off_nothing_goes_on() -> None:
+    """And no replica is asked for token ids."""
+    async with fleet(failing("reset@5"), failing("reset@5"), resume={"enabled": False}) as (sims, door):
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.errors
+        bodies = asked(sims[0]) + asked(sims[1])
+        assert len(bodies) == 1
+        assert "return_token_ids" not in bodies[0]
+
+
+async def test_alone_a_replica_is_not_asked_for_token_ids() -> None:
+    """Nobody could go on with them."""
+    async with fleet(fast()) as (sims, door):
+        await Streamed(door.http, "Hello", tokens=3).task
+        assert "return_token_ids" not in asked(sims[0])[0]
+
+
+async def test_what_kills_two_replicas_is_tried_on_no_third() -> None:
+    """And not when it is asked again, either; everything else is answered."""
+    slow = fast(itl_ms=20)
+    async with fleet(slow, slow, slow, probe={"every_s": 600, "panic_percent": 0}) as (sims, door):
+        stream = Streamed(door.http, "Deadly", tokens=200)
+        killed = []
+        for _ in range(2):
+            await until(lambda: any(sim.engine.scheduler.running for sim in sims if sim not in killed))
+            await asyncio.sleep(0.1)
+            killed.append(next(sim for sim in sims if sim not in killed and sim.engine.scheduler.running))
+            killed[-1].stop_listening(cut=True)
+        await ended(stream)
+        assert stream.errors
+        survivor = next(sim for sim in sims if sim not in killed)
+        assert not survivor.log.requests or not asked(survivor, COMPLETIONS)
+        again = Streamed(door.http, "Deadly", tokens=200)
+        await ended(again)
+        assert again.status == 502
+        other = Streamed(door.http, "Harmless", tokens=3)
+        await ended(other)
+        assert other.is_whole
