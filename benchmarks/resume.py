@@ -98,7 +98,7 @@ def main() -> None:
     """Measure and print."""
     for count in EVENTS:
         plain, whole = cost_us(count, has_recovery=False), cost_us(count, has_recovery=True)
-        sys.stdout.write(f"one event of {count}: {plain:.2f} us watched, {whole:.2f} us as one that may go on elsewhere\n")
+        sys.stdout.write(f"one event of {count}: {plain:.2f} us watched, {whole:.2f} us when it may go on elsewhere\n")
     for tokens in LENGTHS:
         sys.stdout.write(f"one open stream of {tokens} tokens: {memory_bytes(tokens) / 1024:.1f} KiB kept\n")
 
