@@ -86,3 +86,18 @@ async def test_what_kills_two_replicas_is_tried_on_no_third() -> None:
         other = Streamed(door.http, "Harmless", tokens=3)
         await ended(other)
         assert other.is_whole
+
+
+async def test_servers_of_another_kind_are_not_asked_for_token_ids() -> None:
+    """They might refuse it; a greedy answer goes on all the same, word for word."""
+    other = ("status=404/version",)
+    async with fleet(fast(faults=("reset@5", *other)), fast(faults=other)) as (sims, door):
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.is_whole
+        bodies = asked(sims[0]) + asked(sims[1])
+        assert len(bodies) == 2
+        assert all("return_token_ids" not in body for body in bodies)
+        undisturbed = Streamed(door.http, "Hello", tokens=30)
+        await ended(undisturbed)
+        assert stream.text == undisturbed.text

@@ -6,7 +6,7 @@ from functools import partial
 
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.dialects.recovery.recovery import ChunkRecovery
-from vllm_gateway.dialects.recovery.safety import ways_of
+from vllm_gateway.dialects.recovery.safety import Ways, ways_of
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
 from vllm_gateway.exchange import Asked, Exchange, Priority, Sink
 from vllm_gateway.pipeline.clamp import Clamp, max_model_len
@@ -157,7 +157,7 @@ class Sending:
         caller, priority = exchange.caller, None
         if serving[0].takes_priority and asked.path in _PRIORITIZED and all(each.takes_priority for each in serving):
             priority = _PRIORITIES[caller.priority]
-        ways = ways_of(asked, self._resume) if self._can_go_on(asked, serving) else None
+        ways = self._ways_on(asked, serving)
         body = self._outgoing.body(
             asked.body,
             asked,
@@ -174,9 +174,17 @@ class Sending:
         self._policy_of(serving[0].route).look(exchange, asked)
         await self._relay.run(exchange, serving, body, sink, new_recovery)
 
-    def _can_go_on(self, asked: Asked, serving: list[Replica]) -> bool:
-        """Say whether the answer is a stream that another replica could go on with."""
-        return asked.is_chunks and len(serving) > 1 and self._resume.enabled
+    def _ways_on(self, asked: Asked, serving: list[Replica]) -> Ways | None:
+        """Return how another replica could go on with a stream; None when none could.
+
+        Servers that are not vLLM may refuse to be asked for token ids, and have no version.
+        """
+        if not asked.is_chunks or len(serving) == 1 or not self._resume.enabled:
+            return None
+        ways = ways_of(asked, self._resume)
+        if ways.by_ids and not all(replica.version for replica in serving):
+            return replace(ways, by_ids=False, reason="not vLLM")
+        return ways
 
     async def _route_and_relay(self, exchange: Exchange, sink: Sink, asked: Asked) -> None:
         model, serving = await self.route(exchange, asked)
