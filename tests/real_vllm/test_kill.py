@@ -56,6 +56,7 @@ async def killed_in_mid_stream(
     return running.result(), int(lost)
 
 
+@pytest.mark.timeout(3600)
 async def test_kill(http: httpx2.AsyncClient, replicas: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every stream completes with the text of the undisturbed answer, one end, and the right usage."""
     began = CLOCK.now()
