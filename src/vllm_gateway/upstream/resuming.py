@@ -79,6 +79,7 @@ class Resuming:
                 failed = again if again.has_delivered else failed
             else:
                 broken.exchange.resumed += 1
+                log.info("exchange %s: its stream went on from replica %s", broken.exchange.id, replica.name)
                 return
         log.info("exchange %s: its stream broke off and could not go on", broken.exchange.id)
         raise failed
@@ -96,7 +97,6 @@ class Resuming:
         question = Question(leg.path, broken.question.headers, leg.body)
         await self._tries.place(exchange, [replica], lambda replicas: replicas[0], broken.sink)
         stream.watch.mend()
-        log.debug("exchange %s goes on from replica %s", exchange.id, replica.name)
         await self._tries.ask(Errand(exchange, broken.sink, broken.timeouts, lambda: stream), replica, question)
 
 
