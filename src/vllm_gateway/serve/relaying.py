@@ -58,7 +58,7 @@ async def open_relaying(
         panic_percent=settings.probe.panic_percent,
         budget=budget,
         timeouts=RouteTimeouts(settings.timeouts, settings.routes),
-        resuming=Resuming(settings.resume, tries, budget),
+        resuming=Resuming(settings.resume, tries, budget, clock=clock, chance=learned.chance),
         quarantine=learned.quarantine,
         waking=waking,
         hedging=Hedging(settings.hedge, clock=clock) if settings.hedge.enabled else None,

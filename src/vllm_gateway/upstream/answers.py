@@ -74,6 +74,8 @@ class AttemptFailed(Exception):
         """Something of the answer had reached the caller."""
         self.stream: Stream | None = None
         """What was streamed up to here."""
+        self.lasted_s = 0.0
+        """How long the replica had been at it."""
         self.is_broken = False
         """The connection was lost while the replica was at work: it may have died of it."""
 

@@ -27,7 +27,7 @@ from vllm_gateway.upstream.kin import kin_of
 from vllm_gateway.upstream.panic import candidates
 from vllm_gateway.upstream.quarantine import Quarantine
 from vllm_gateway.upstream.replica import Replica
-from vllm_gateway.upstream.resuming import DEADLY, Broken, Resuming, is_dead
+from vllm_gateway.upstream.resuming import DEADLY, DEADLY_S, Broken, Resuming, is_dead
 from vllm_gateway.upstream.route_timeouts import RouteTimeouts
 from vllm_gateway.upstream.sleeping import Waking, awake_first
 from vllm_gateway.upstream.tries import Errand, Question, Tries, first_question
@@ -196,6 +196,9 @@ class Relay:
             if not untried or wait_s > self._ways.retry.most_wait_s:
                 return None
             await _pause(course.sink, wait_s)
+            untried[:] = [replica for replica in untried if replica.is_usable]
+            if not untried:
+                return None
             willing = askable(untried, self._clock.now()) or untried
         replica = await self._tries.place(course.exchange, awake_first(willing), course.choose, course.sink)
         untried.remove(replica)
@@ -251,11 +254,14 @@ class Relay:
     async def _learn(self, course: _Course, replica: Replica, failed: AttemptFailed) -> None:
         """Take from a failure what it says of the replica, for this exchange and for others."""
         verdict = failed.verdict
+        if verdict.is_overload and course.exchange.caller.upstream_key:
+            return  # it may be the limit of the caller's own key, which is nothing to others
         if verdict.is_overload and (verdict.retry_after_s is not None or len(course.serving) > 1):
-            replica.patience_until = self._clock.now() + patience(verdict.retry_after_s, self._chance)
+            until = self._clock.now() + patience(verdict.retry_after_s, self._chance)
+            replica.patience_until = max(replica.patience_until, until)
             if verdict.retry_after_s is not None:
                 course.untried.append(replica)  # it said when it may be asked again
-        elif failed.is_broken and await is_dead(replica):  # it may have died of what it was asked
+        elif failed.is_broken and failed.lasted_s < DEADLY_S and await is_dead(replica):  # maybe of what it was asked
             course.lost.append(replica)
             self._ways.quarantine.suspect(course.question.body, replica.name)
 

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from random import Random
 
+from vllm_gateway.clock import Clock
 from vllm_gateway.exchange import Exchange, Leg, Sink
 from vllm_gateway.settings.fleet import Resume
 from vllm_gateway.settings.model import Timeouts
 from vllm_gateway.upstream.answers import AttemptFailed, Stream
 from vllm_gateway.upstream.asking import ask
+from vllm_gateway.upstream.backoff import askable, patience
 from vllm_gateway.upstream.budget import RetryBudget
 from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.kin import kin_of
@@ -24,6 +27,8 @@ _ASK_S = 5.0
 """How long a replica that is to go on may take to answer a short question."""
 _CONNECT_S = 0.5
 """A replica to which no connection can be made in this time is taken for dead."""
+DEADLY_S = 10.0
+"""A replica that dies later than this after it was asked died of something else."""
 DEADLY = 2
 """A request that so many replicas died of is tried on no other."""
 
@@ -45,7 +50,9 @@ class Broken:
 class Resuming:
     """Lets broken streams go on."""
 
-    def __init__(self, settings: Resume, tries: Tries, budget: RetryBudget) -> None:
+    def __init__(self, settings: Resume, tries: Tries, budget: RetryBudget, *, clock: Clock, chance: Random) -> None:
+        self._clock = clock
+        self._chance = chance
         self._most = settings.attempts
         self._tries = tries
         self._budget = budget
@@ -65,16 +72,20 @@ class Resuming:
             untried = [replica for replica in untried if replica.is_usable and not replica.is_sleeping]
             if not untried or (legs and not self._budget.spend()):
                 break
-            replica = choose(untried)
+            replica = choose(_ready(untried, self._clock.now()))
             untried.remove(replica)
-            leg = await self._leg(broken, replica)
+            leg = await self._placed_leg(broken, replica)
             if leg is None:
                 continue
             legs += 1
             try:
                 await self._follow(broken, replica, leg)
             except AttemptFailed as again:
-                if again.is_broken and await is_dead(replica):
+                if again.verdict.is_overload:  # it did nothing, so it costs nothing
+                    legs -= 1
+                    wait_s = patience(again.verdict.retry_after_s, self._chance)
+                    replica.patience_until = max(replica.patience_until, self._clock.now() + wait_s)
+                if again.is_broken and again.lasted_s < DEADLY_S and await is_dead(replica):
                     broken.lost.append(replica)
                 failed = again if again.has_delivered else failed
             else:
@@ -83,6 +94,17 @@ class Resuming:
                 return
         log.info("exchange %s: its stream broke off and could not go on", broken.exchange.id)
         raise failed
+
+    async def _placed_leg(self, broken: Broken, replica: Replica) -> Leg | None:
+        """Take a place first, so that many streams that break off together see of each other where they go."""
+        await self._tries.place(broken.exchange, [replica], lambda replicas: replicas[0], broken.sink)
+        leg = None
+        try:
+            leg = await self._leg(broken, replica)
+        finally:
+            if leg is None:
+                self._tries.leave(broken.exchange, replica)
+        return leg
 
     async def _leg(self, broken: Broken, replica: Replica) -> Leg | None:
         """Return what the replica is to be asked, if it can go on."""
@@ -95,9 +117,14 @@ class Resuming:
     async def _follow(self, broken: Broken, replica: Replica, leg: Leg) -> None:
         exchange, stream = broken.exchange, broken.stream
         question = Question(leg.path, broken.question.headers, leg.body)
-        await self._tries.place(exchange, [replica], lambda replicas: replicas[0], broken.sink)
         stream.watch.mend()
         await self._tries.ask(Errand(exchange, broken.sink, broken.timeouts, lambda: stream), replica, question)
+
+
+def _ready(replicas: Sequence[Replica], now: float) -> Sequence[Replica]:
+    """Return those that can begin at once; when there are none, those that did not ask for patience, or all."""
+    patient = askable(replicas, now) or replicas
+    return [replica for replica in patient if replica.has_room] or patient
 
 
 async def is_dead(replica: Replica) -> bool:

@@ -112,6 +112,7 @@ class Tries:
                 await self._hear(errand, await _reconnected(replica, failed), replica, request)
             _learn_good(exchange, replica)
         except AttemptFailed as failed:
+            failed.lasted_s = self._clock.now() - began
             _learn(exchange, replica, question, failed)  # first: the place goes to nobody when the replica is out
             raise
         finally:

@@ -110,7 +110,7 @@ def leg_for(request: Request, told: Told, kept: int) -> Leg | None:
         "stream": True,
         "return_token_ids": True,
     }
-    if request.stops:
+    if request.stops or request.includes_stop:
         body["include_stop_str_in_output"] = True
     if isinstance(least := fields.get("min_tokens"), int) and least > kept:
         body["min_tokens"] = least - kept

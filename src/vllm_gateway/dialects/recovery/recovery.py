@@ -50,7 +50,7 @@ class ChunkRecovery:
         self._shows_ids = bool(asked.fields.get("return_token_ids"))
         self._hides_ids = ways.by_ids and not self._shows_ids
         self._told = Told()
-        self._half = b""
+        self._half = bytearray()
         self._leg: Continuation | Replay | None = None
         self._is_off = False
         self._unsure = 0 if ways.by_ids or ways.by_replay else _UNSURE_BYTES
@@ -86,7 +86,7 @@ class ChunkRecovery:
 
     async def next_leg(self, ask: Ask, *, is_twin: bool) -> Leg | None:
         """Return what to ask the replica behind `ask`, whose answer is fed in next; None when it cannot go on."""
-        self._half = b""
+        self._half.clear()
         if self._is_off:
             return None
         told = self._told
@@ -104,13 +104,15 @@ class ChunkRecovery:
 
     def _whole(self, data: bytes) -> bytes:
         """Keep the part of an event that has not ended yet; return what comes before it."""
-        data = self._half + data
-        ends = [match.end() for match in _BLANK_LINE.finditer(data)]
+        searched = max(0, len(self._half) - 2)  # what ends an event has at most three bytes; older ones hold none
+        self._half += data
+        ends = [match.end() for match in _BLANK_LINE.finditer(self._half, searched)]
         end = ends[-1] if ends else 0
-        self._half = data[end:]
+        whole = bytes(self._half[:end])
+        del self._half[:end]
         if len(self._half) > MAX_EVENT_BYTES:
             raise ReplicaFailed("The model server sent an event that is too large.")
-        return data[:end]
+        return whole
 
     def _keep(self, events: bytes) -> None:
         if self._is_off:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vllm_gateway.dialects.sse import MAX_EVENT_BYTES
 from vllm_gateway.exchange import Asked
 from vllm_gateway.settings.fleet import Resume
 
@@ -76,6 +77,9 @@ _CHAT = _SHARED | {
 }
 _KNOWN = {"/v1/chat/completions": _CHAT, "/v1/completions": _SHARED | {"prompt"}}
 
+_BYTES_AN_ID = 8
+"""The first event names the prompt's ids, and a token may be a single byte of the body: a longer one might not pass."""
+
 _UNSAID: dict[str, tuple[Any, ...]] = {
     "n": (1,),
     "best_of": (1,),
@@ -102,13 +106,13 @@ def ways_of(asked: Asked, resume: Resume) -> Ways:
     if not resume.enabled:
         return Ways(by_ids=False, by_replay=False, reason="off")
     fields = asked.fields
-    reason = _obstacle(asked.path, fields) or ("" if resume.seeded or not _is_seeded(fields) else "seed")
+    reason = _obstacle(asked) or ("" if resume.seeded or not _is_seeded(fields) else "seed")
     return Ways(by_ids=not reason, by_replay=_is_repeatable(fields), reason=reason)
 
 
-def _obstacle(path: str, fields: Mapping[str, Any]) -> str:
+def _obstacle(asked: Asked) -> str:
     """Return what stands against going on by token ids: the name of a member; empty when nothing does."""
-    known = _KNOWN.get(path)
+    fields, known = asked.fields, _KNOWN.get(asked.path)
     if known is None:
         return "route"
     for name, value in fields.items():
@@ -116,11 +120,29 @@ def _obstacle(path: str, fields: Mapping[str, Any]) -> str:
             continue
         if name != "tools" or fields.get("tool_choice") != "none":
             return name
-    if fields.get("min_tokens") and fields.get("stop"):
+    return _obstacle_to_stopping(fields) or _obstacle_in_prompt(asked)
+
+
+def _obstacle_to_stopping(fields: Mapping[str, Any]) -> str:
+    """Return what, together with stop strings, makes it unclear where the answer ends."""
+    if not fields.get("stop"):
+        return ""
+    if fields.get("min_tokens"):
         return "min_tokens"
-    if not _is_text(fields.get("messages")):
+    if fields.get("include_stop_str_in_output"):
+        return ""
+    # the next replica is asked to show what stops it, and shows the token as well as the string
+    if fields.get("stop_token_ids"):
+        return "stop_token_ids"
+    return "skip_special_tokens" if fields.get("skip_special_tokens") is False else ""
+
+
+def _obstacle_in_prompt(asked: Asked) -> str:
+    if len(asked.body) > MAX_EVENT_BYTES // _BYTES_AN_ID:
+        return "size"
+    if not _is_text(asked.fields.get("messages")):
         return "messages"
-    return "prompt" if _are_several(fields.get("prompt")) else ""
+    return "prompt" if _are_several(asked.fields.get("prompt")) else ""
 
 
 def _says_nothing(name: str, value: object) -> bool:
