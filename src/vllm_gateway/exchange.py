@@ -115,11 +115,15 @@ class Recovery(Protocol):
         """
         ...
 
-    async def next_leg(self, ask: Ask, *, is_twin: bool) -> Leg | None:
+    def ending(self) -> bytes:
+        """Return what is left to say of an answer that was told to its last word; nothing when that is not so."""
+        ...
+
+    async def next_leg(self, ask: Ask, *, is_twin: bool, is_sure: bool = True) -> Leg | None:
         """Return what to ask the replica behind `ask`, whose answer is fed in next; None when it cannot go on.
 
         `is_twin`: it has the same model, of the same version, as the replica that the stream began on, so that token
-        ids mean the same to both.
+        ids mean the same to both. Not `is_sure`: nothing that is known speaks against it, and not all is known.
         """
         ...
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from vllm_gateway.settings.client_key import read_admin_key, read_client_key
+from vllm_gateway.settings.client_key import read_admin_key, read_client_key, read_upstream_key
 
 SENDABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=512)
 
@@ -41,3 +41,13 @@ def test_an_admin_key_is_longer(text: str, is_taken: bool) -> None:
 def test_no_admin_key_is_fine() -> None:
     """There need not be one."""
     assert read_admin_key(None) is None
+
+
+def test_an_upstream_key_loses_the_line_end_of_its_file() -> None:
+    """And none that could end the header it stands in is taken."""
+    assert (key := read_upstream_key(SecretStr("K" * 20 + "\r\n"))) is not None
+    assert key.get_secret_value() == "K" * 20
+    assert read_upstream_key(SecretStr("\n")) is None
+    for bad in ("K\r\nX-Injected: y", "two words", "ключ", "K" * 5000):
+        with pytest.raises(ValueError, match="printable ASCII"):
+            read_upstream_key(SecretStr(bad))

@@ -152,3 +152,23 @@ async def test_an_error_ends_it_with_a_verdict() -> None:
     attempt.done()
     failed = failure_of(attempt)
     assert (failed.status, failed.verdict.passes, failed.verdict.error.param) == (400, True, "n")
+
+
+@pytest.mark.parametrize("body", [b'{"model":"m","stream":true}', b'{"model":"m"}'])
+async def test_nobody_waits_long_for_a_replica_that_stands_still(body: bytes) -> None:
+    """It is known to answer nobody, whatever the time-outs are; another one may."""
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    attempt = Attempt(
+        chat(body),
+        Connection(),
+        Notes(),
+        a_stream,
+        finished=finished,
+        timeouts=TIMEOUTS,
+        now=0.0,
+        stands_still=lambda: True,
+    )
+    attempt.check(2.9)
+    assert not finished.done()
+    attempt.check(3.0)
+    assert failure_of(attempt).verdict.is_retryable

@@ -80,3 +80,14 @@ def test_only_so_many_are_remembered() -> None:
         quarantine.suspect(body, "a-2")
     assert [quarantine.is_banned(body) for body in bodies].count(False) == 1
     assert not quarantine.is_banned(bodies[0])
+
+
+def test_replicas_that_go_together_had_another_reason() -> None:
+    """Each was at work on a copy of its own; within one exchange it is the request that went from one to the other."""
+    clock = HandClock()
+    quarantine = Quarantine(clock=clock)
+    quarantine.suspect(DEADLY, "a-1", "x1")
+    quarantine.suspect(DEADLY, "a-2", "x2")
+    assert not quarantine.is_banned(DEADLY)
+    quarantine.suspect(DEADLY, "a-3", "x2")
+    assert quarantine.is_banned(DEADLY)

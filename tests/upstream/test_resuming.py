@@ -10,6 +10,7 @@ from tests.wire.sims import asked, fast, fleet
 from tests.wire.streams import Streamed
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.sim import SimSettings
+from vllm_gateway.upstream.health import Health, Sign, State
 
 COMPLETIONS = "/v1/completions"
 
@@ -101,3 +102,52 @@ async def test_servers_of_another_kind_are_not_asked_for_token_ids() -> None:
         undisturbed = Streamed(door.http, "Hello", tokens=30)
         await ended(undisturbed)
         assert stream.text == undisturbed.text
+
+
+async def test_a_replica_of_unknown_kind_is_compared() -> None:
+    """Two that differ in their weights only look alike until they have told; what is greedy is heard again first."""
+    async with fleet(fast(seed=1, faults=("reset@5",)), fast(seed=2, faults=("reset@5",))) as (sims, door):
+        for replica in door.parts.pool.replicas:
+            replica.fingerprints.clear()
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.errors
+        assert not stream.is_done
+        assert not asked(sims[0], COMPLETIONS) + asked(sims[1], COMPLETIONS)
+
+
+async def test_one_replica_that_is_out_keeps_nobody_from_going_on() -> None:
+    """What it is, nobody knows; it is not asked anyway."""
+    async with fleet(fast(), fast(), fast()) as (sims, door):
+        sims[2].stop_listening(cut=True)
+        door.parts.pool.replicas[2].see(Sign.UNREACHABLE)
+        for sim in sims[:2]:
+            sim.faults.add(["reset@5x1/v1/chat"])
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.is_whole
+        assert len(asked(sims[0], COMPLETIONS) + asked(sims[1], COMPLETIONS)) == 1
+
+
+async def test_an_answer_that_lacks_its_end_only_gets_it() -> None:
+    """Nobody is asked for it; the usage is that of the whole."""
+    async with fleet(fast(), fast(), resume={"attempts": 1}) as (sims, door):
+        for sim in sims:
+            sim.faults.add(["eof@30"])
+        body = {"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+        body |= {"max_tokens": 30, "ignore_eos": True, "stream_options": {"include_usage": True}}
+        reply = await door.http.post("/v1/chat/completions", json=body)
+        assert reply.text.endswith("data: [DONE]\n\n")
+        assert reply.text.count('"finish_reason":"length"') == 1
+        assert '"completion_tokens":30' in reply.text
+
+
+async def test_who_only_failed_is_asked_when_nobody_else_is_left() -> None:
+    """Most are out, so most likely it is not their fault."""
+    async with fleet(fast(), fast()) as (sims, door):
+        for sim in sims:
+            sim.faults.add(["reset@5x1/v1/chat"])
+        door.parts.pool.replicas[1].health = Health(State.OPEN, failures=3, cause=Sign.FAILED, until=1e12, ejected_s=2)
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert stream.is_whole

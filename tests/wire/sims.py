@@ -21,7 +21,10 @@ async def fleet(
     routes: tuple[str, ...] = (),
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> AsyncIterator[tuple[list[RunningSim], Gateway]]:
-    """Run a sim of each kind, on these routes, and a gateway before them that does not look again by itself."""
+    """Run a sim of each kind, on these routes, and a gateway before them that does not look again by itself.
+
+    It knows its replicas' fingerprints, as after their first streams.
+    """
     async with AsyncExitStack() as stack:
         sims = []
         for kind in kinds or (fast(),):
@@ -29,7 +32,10 @@ async def fleet(
             stack.push_async_callback(sims[-1].close)
         names = routes or ("default",) * len(sims)
         upstreams = [Upstream(url=sim.url, route=route) for sim, route in zip(sims, names, strict=True)]
-        yield sims, await stack.enter_async_context(gateway(*upstreams, **{"probe": {"every_s": 600}, **settings}))
+        door = await stack.enter_async_context(gateway(*upstreams, **{"probe": {"every_s": 600}, **settings}))
+        for sim, replica in zip(sims, door.parts.pool.replicas, strict=True):
+            replica.fingerprints = dict.fromkeys(sim.engine.settings.models, sim.engine.settings.fingerprint)
+        yield sims, door
 
 
 def asked(sim: RunningSim, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:

@@ -182,7 +182,7 @@ class Sending:
         if not asked.is_chunks or len(serving) == 1 or not self._resume.enabled:
             return None
         ways = ways_of(asked, self._resume)
-        if ways.by_ids and not all(replica.version for replica in serving):
+        if ways.by_ids and not all(replica.version for replica in serving if replica.is_usable):
             return replace(ways, by_ids=False, reason="not vLLM")
         return ways
 

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 MIN_CHARACTERS = 8
 MIN_ADMIN_CHARACTERS = 16
 MAX_CHARACTERS = 512
+MAX_UPSTREAM_CHARACTERS = 4096
 
 
 def read_client_key(key: SecretStr) -> SecretStr:
@@ -17,6 +18,16 @@ def read_client_key(key: SecretStr) -> SecretStr:
             "make one with: openssl rand -hex 24"
         )
     return key
+
+
+def read_upstream_key(key: SecretStr | None) -> SecretStr | None:
+    """Return `key` without the line end that files have; raise `ValueError` when no header can hold it."""
+    if key is None:
+        return None
+    text = key.get_secret_value().rstrip("\r\n")
+    if not text.isascii() or not text.isprintable() or " " in text or len(text) > MAX_UPSTREAM_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_UPSTREAM_CHARACTERS} printable ASCII characters and no spaces")
+    return SecretStr(text) if text else None
 
 
 def read_admin_key(key: SecretStr | None) -> SecretStr | None:

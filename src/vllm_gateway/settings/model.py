@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from vllm_gateway.settings.admission import Admin, Auth, Limits, Queue, Rules
+from vllm_gateway.settings.client_key import read_upstream_key
 from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings
 from vllm_gateway.settings.origins import read_origin
 from vllm_gateway.settings.section import (
@@ -50,7 +51,7 @@ class Upstream(Section):
     """Name of the route. Replicas of one route hold the same model and share its work; clients may pick a route by
     this name (`modelKey`)."""
 
-    api_key: Secret = None
+    api_key: Annotated[Secret, AfterValidator(read_upstream_key)] = None
     """Key that the gateway sends to this replica (vLLM's `--api-key`). Without one no key is sent; the caller's own
     key never reaches a replica."""
 

@@ -1,6 +1,7 @@
 """One try at one replica: listens to a connection, feeds a sink, and gives up when it takes too long."""
 
 import asyncio
+from collections.abc import Callable
 
 from vllm_gateway.errors import ReplicaFailed, ReplicaSilent, ReplicaTruncated
 from vllm_gateway.exchange import Exchange, Headers, Sink
@@ -9,6 +10,9 @@ from vllm_gateway.upstream.answers import AnswerOver, AttemptFailed, Form, NewSt
 from vllm_gateway.upstream.connection import Connection, ConnectionFault
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.verdicts import Verdict
+
+_STILL_S = 3.0
+"""How long a replica may be silent that is known to stand still."""
 
 
 class Attempt:
@@ -24,6 +28,7 @@ class Attempt:
         finished: "asyncio.Future[None]",
         timeouts: Timeouts,
         now: float,
+        stands_still: Callable[[], bool] = lambda: False,
     ) -> None:
         self.finished = finished
         """Done when the answer was passed on whole; otherwise it raises `AttemptFailed`."""
@@ -32,6 +37,8 @@ class Attempt:
         self._sink = sink
         self._stream = stream
         self._timeouts = timeouts
+        self._stands_still = stands_still
+        """The replica is out because it makes no tokens at all."""
         self._heard_at = now
         self._has_heard = False
         self._has_begun = False
@@ -110,6 +117,9 @@ class Attempt:
             self._expire(Verdict(ReplicaSilent(sentence), sign=Sign.FAILED))
         elif limits.write_s and self._connection.is_still_sending and now - self._heard_at >= limits.write_s:
             sentence = f"The model server did not take the request within {limits.write_s:g} s."
+            self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
+        elif now - self._heard_at >= _STILL_S and self._stands_still():
+            sentence = "The model server stands still: it answers nobody."
             self._expire(Verdict(ReplicaSilent(sentence), is_retryable=True, sign=Sign.FAILED))
         elif self._exchange.asked is not None and self._exchange.asked.stream:
             silence_s = limits.idle_s if self._has_begun and self._has_delivered() else limits.first_token_s

@@ -22,6 +22,10 @@ class Kin(NamedTuple):
             not mine or not theirs or mine == theirs for mine, theirs in zip(self[3:], other[3:], strict=True)
         )
 
+    def is_known_with(self, other: "Kin") -> bool:
+        """Say whether both have told all that there is to compare."""
+        return bool(self.fingerprint and other.fingerprint)
+
 
 def kin_of(replica: Replica, model: str) -> Kin:
     """Return what is known of a replica now."""

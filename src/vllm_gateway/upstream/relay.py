@@ -61,6 +61,7 @@ class _Course:
     serving: Sequence[Replica]
     untried: list[Replica]
     new_recovery: NewRecovery | None
+    tried: list[Replica] = field(default_factory=list)
     attempts_before: int = 0
     """Replicas of other models that were asked for the same exchange."""
     failed: AttemptFailed | None = None
@@ -138,7 +139,8 @@ class Relay:
                 else:
                     break
             self._ways.quarantine.acquit(body)
-            course.policy.learn(exchange, exchange.replica or "")
+            if not exchange.resumed:
+                course.policy.learn(exchange, exchange.replica or "")
             return
         self._conclude(course)
 
@@ -181,7 +183,7 @@ class Relay:
             serving,
             fit,
             new_recovery,
-            exchange.attempts,
+            attempts_before=exchange.attempts,
         )
 
     async def _place(self, course: _Course) -> Replica | None:
@@ -195,13 +197,14 @@ class Relay:
             wait_s = wait_for_any(untried, self._clock.now())
             if not untried or wait_s > self._ways.retry.most_wait_s:
                 return None
-            await _pause(course.sink, wait_s)
+            await _pause(course.sink, wait_s * self._chance.uniform(1.0, 1.25))  # not all who wait at the same moment
             untried[:] = [replica for replica in untried if replica.is_usable]
             if not untried:
                 return None
             willing = askable(untried, self._clock.now()) or untried
         replica = await self._tries.place(course.exchange, awake_first(willing), course.choose, course.sink)
         untried.remove(replica)
+        course.tried.append(replica)
         return replica
 
     async def _ask(self, course: _Course, replica: Replica) -> None:
@@ -220,6 +223,7 @@ class Relay:
             return None
         replica = course.choose(free)
         course.untried.remove(replica)
+        course.tried.append(replica)
 
         async def ask(exchange: Exchange, sink: Sink) -> None:
             await self._tries.place(exchange, [replica], course.choose, sink)
@@ -263,7 +267,7 @@ class Relay:
                 course.untried.append(replica)  # it said when it may be asked again
         elif failed.is_broken and failed.lasted_s < DEADLY_S and await is_dead(replica):  # maybe of what it was asked
             course.lost.append(replica)
-            self._ways.quarantine.suspect(course.question.body, replica.name)
+            self._ways.quarantine.suspect(course.question.body, replica.name, course.exchange.id)
 
     async def _may_go_on(self, course: _Course, verdict: Verdict) -> bool:
         """Say whether another replica may be asked, and wait a moment before.
@@ -275,6 +279,9 @@ class Relay:
             exchange.attempts -= 1
             return True
         retry, attempts = self._ways.retry, exchange.attempts - course.attempts_before
+        if not course.untried:  # those that were out may have to do by now
+            known = candidates(course.serving, self._ways.panic_percent)
+            course.untried += [replica for replica in known if replica not in course.tried]
         if not course.untried or not verdict.is_retryable or attempts >= retry.attempts:
             return False
         if len(course.lost) >= DEADLY or not self._ways.budget.spend():
@@ -306,7 +313,7 @@ class Relay:
             await self._ways.resuming.go_on(broken, failed, others, course.choose)
         except AttemptFailed as last:
             for lost in course.lost:
-                self._ways.quarantine.suspect(course.question.body, lost.name)
+                self._ways.quarantine.suspect(course.question.body, lost.name, course.exchange.id)
             raise last.verdict.error from last
 
 

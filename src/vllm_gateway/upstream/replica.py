@@ -160,6 +160,10 @@ class Replica:
             self.returns += before.state is State.OPEN
             log.info("replica %s is %s", self.name, "in" if after.state is State.CLOSED else "being tried again")
 
+    def stands_still(self) -> bool:
+        """Say whether it is out because it makes no tokens, although requests are running."""
+        return self.health.state is State.OPEN and self.health.cause is Sign.STALLED
+
     def asked(self) -> bool:
         """Take note that a request is about to be sent; say whether it is the one that tries a replica that was out.
 
@@ -176,6 +180,7 @@ class Replica:
     def _forget(self) -> None:
         """Forget what was true of it so far: it may come back as another program."""
         self.lacks.clear()
+        self.patience_until = 0.0
         self.fingerprints.clear()
         self.version = ""
 

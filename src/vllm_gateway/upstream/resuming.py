@@ -18,6 +18,7 @@ from vllm_gateway.upstream.backoff import askable, patience
 from vllm_gateway.upstream.budget import RetryBudget
 from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.kin import kin_of
+from vllm_gateway.upstream.panic import candidates
 from vllm_gateway.upstream.replica import Replica
 from vllm_gateway.upstream.tries import Choose, Errand, Question, Tries
 
@@ -50,7 +51,10 @@ class Broken:
 class Resuming:
     """Lets broken streams go on."""
 
-    def __init__(self, settings: Resume, tries: Tries, budget: RetryBudget, *, clock: Clock, chance: Random) -> None:
+    def __init__(
+        self, settings: Resume, tries: Tries, budget: RetryBudget, *, panic_percent: float, clock: Clock, chance: Random
+    ) -> None:
+        self._panic_percent = panic_percent
         self._clock = clock
         self._chance = chance
         self._most = settings.attempts
@@ -66,10 +70,12 @@ class Resuming:
         Raises:
             AttemptFailed: nobody could; it is why the stream broke off last.
         """
+        if self._ends(broken):
+            return
         untried = list(others)
         legs = 0
         while failed.verdict.is_retryable and legs < self._most and len(broken.lost) < DEADLY:
-            untried = [replica for replica in untried if replica.is_usable and not replica.is_sleeping]
+            untried = [replica for replica in candidates(untried, self._panic_percent) if not replica.is_sleeping]
             if not untried or (legs and not self._budget.spend()):
                 break
             replica = choose(_ready(untried, self._clock.now()))
@@ -95,6 +101,18 @@ class Resuming:
         log.info("exchange %s: its stream broke off and could not go on", broken.exchange.id)
         raise failed
 
+    def _ends(self, broken: Broken) -> bool:
+        """Complete a stream of which nothing but the end was missing; say whether that was so."""
+        stream = broken.stream
+        ending = stream.recovery.ending() if stream.recovery is not None else b""
+        if not ending:
+            return False
+        stream.watch.mend()
+        broken.sink.write(stream.watch.feed(ending))
+        broken.exchange.usage = stream.watch.usage
+        broken.sink.end()
+        return True
+
     async def _placed_leg(self, broken: Broken, replica: Replica) -> Leg | None:
         """Take a place first, so that many streams that break off together see of each other where they go."""
         await self._tries.place(broken.exchange, [replica], lambda replicas: replicas[0], broken.sink)
@@ -111,8 +129,10 @@ class Resuming:
         stream = broken.stream
         if stream.recovery is None or stream.kin is None:
             return None
-        is_twin = kin_of(replica, broken.exchange.model or "").is_twin_of(stream.kin)
-        return await stream.recovery.next_leg(partial(_ask, replica), is_twin=is_twin)
+        kin = kin_of(replica, broken.exchange.model or "")
+        ask = partial(_ask, replica, broken.exchange.caller.upstream_key)
+        is_sure = kin.is_known_with(stream.kin)
+        return await stream.recovery.next_leg(ask, is_twin=kin.is_twin_of(stream.kin), is_sure=is_sure)
 
     async def _follow(self, broken: Broken, replica: Replica, leg: Leg) -> None:
         exchange, stream = broken.exchange, broken.stream
@@ -138,11 +158,11 @@ async def is_dead(replica: Replica) -> bool:
     return False
 
 
-async def _ask(replica: Replica, path: str, body: bytes) -> bytes | None:
+async def _ask(replica: Replica, callers_key: bytes, path: str, body: bytes) -> bytes | None:
     """Ask a replica a short question; None when there is no good answer."""
     try:
         async with asyncio.timeout(_ASK_S):
-            answer = await ask(replica, b"POST", path, body)
+            answer = await ask(replica, b"POST", path, body, callers_key=callers_key)
     except (ConnectionFault, TimeoutError):
         return None
     return answer.body if answer.status == HTTPStatus.OK else None

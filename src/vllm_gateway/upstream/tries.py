@@ -141,6 +141,7 @@ class Tries:
             finished=finished,
             timeouts=errand.timeouts,
             now=self._clock.now(),
+            stands_still=replica.stands_still,
         )
         self._deadlines.add(attempt)
         sink.feed_from(attempt)

@@ -45,7 +45,7 @@ _COPIED = (
     "service_tier",
 )
 """Members that mean the same to a chat and to a completion, and behind the cut what they meant before it."""
-_SAME = ("id", "object", "created", "model", "service_tier")
+SAME = ("id", "object", "created", "model", "service_tier")
 """Members that all chunks of a stream have in common."""
 
 
@@ -244,7 +244,7 @@ class Continuation:
     def event(self, choices: list[dict[str, Any]], more: dict[str, Any]) -> bytes:
         """Return an event of the first stream."""
         facts = self.told.facts
-        same = {name: facts[name] for name in _SAME if name in facts}
+        same = {name: facts[name] for name in SAME if name in facts}
         return b"data: " + codec.dumps(same | {"choices": choices} | more) + b"\n\n"
 
 

@@ -3,7 +3,7 @@
 import re
 
 from vllm_gateway import codec
-from vllm_gateway.dialects.recovery.continuing import Continuation, Request, leg_for
+from vllm_gateway.dialects.recovery.continuing import SAME, Continuation, Request, leg_for
 from vllm_gateway.dialects.recovery.continuing_chat import ChatContinuation, chat_leg_for
 from vllm_gateway.dialects.recovery.cutting import Answer, find_cut
 from vllm_gateway.dialects.recovery.replaying import Replay
@@ -43,6 +43,7 @@ class ChunkRecovery:
         self, asked: Asked, sent: bytes, ways: Ways, resume: Resume, *, max_model_len: int | None = None
     ) -> None:
         self._path = asked.path
+        self._choices = asked.choices
         self._sent = sent
         self._ways = ways
         self._most_tokens = resume.most_tokens
@@ -84,8 +85,30 @@ class ChunkRecovery:
         self._keep(data)
         return _without_silent(events) if _SILENT.search(events) else events
 
-    async def next_leg(self, ask: Ask, *, is_twin: bool) -> Leg | None:
-        """Return what to ask the replica behind `ask`, whose answer is fed in next; None when it cannot go on."""
+    def ending(self) -> bytes:
+        """Return what is left to say of an answer that was told to its last word; nothing when that is not so."""
+        self._half.clear()
+        if self._is_off:
+            return b""
+        self._told.new_leg()
+        choices = self._told.choices
+        if len(choices) < self._choices or any(each.finish_reason is None for each in choices.values()):
+            return b""
+        request = Request(self._path, codec.loads(self._sent), self._max_model_len)
+        if request.wants_usage and not self._told.is_usage_told:
+            prompt, ids = self._told.prompt_token_ids, sum(len(each.token_ids) for each in choices.values())
+            if prompt is None or not ids:
+                return b""
+            facts = {name: self._told.facts[name] for name in SAME if name in self._told.facts}
+            usage = {"prompt_tokens": len(prompt), "total_tokens": len(prompt) + ids, "completion_tokens": ids}
+            return b"data: " + codec.dumps(facts | {"choices": [], "usage": usage}) + b"\n\ndata: [DONE]\n\n"
+        return b"data: [DONE]\n\n"
+
+    async def next_leg(self, ask: Ask, *, is_twin: bool, is_sure: bool = True) -> Leg | None:
+        """Return what to ask the replica behind `ask`, whose answer is fed in next; None when it cannot go on.
+
+        By token ids, if it is a twin for sure. A likely one is rather compared, where a replay can do that.
+        """
         self._half.clear()
         if self._is_off:
             return None
@@ -96,7 +119,7 @@ class ChunkRecovery:
             return None
         if told.is_nothing:
             return self._begin_anew()
-        if self._ways.by_ids and is_twin:
+        if self._ways.by_ids and is_twin and (is_sure or not self._ways.by_replay):
             leg = await self._continue(ask)
             if leg is not None:
                 return leg
