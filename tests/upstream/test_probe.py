@@ -173,10 +173,10 @@ async def test_a_standstill_is_settled_before_the_next_usual_look() -> None:
     """What is suspected is not left for a whole pause longer than it must be."""
     engine = Engine()
     engine.running = 1
-    async with looking(engine, every_s=0.3, stalled_s=0.35) as (_, replica, _):
+    async with looking(engine, every_s=1.2, stalled_s=1.3) as (_, replica, _):
         began = time.perf_counter()
-        await until(lambda: not replica.is_usable, within_s=2)
-        assert time.perf_counter() - began < 0.5
+        await until(lambda: not replica.is_usable, within_s=5)
+        assert time.perf_counter() - began < 2 * 1.2
 
 
 async def test_standing_still_may_be_allowed() -> None:
