@@ -39,7 +39,7 @@ async def read(http: httpx2.AsyncClient, seen: list[bytes]) -> None:
 
 
 async def test_a_stream_under_way_finishes_while_new_work_is_refused() -> None:
-    """During the drain: ready is no, alive is yes, new work is 503, and the old stream comes to its proper end."""
+    """F-15: during the drain ready is no, alive is yes, new work is 503, and the old stream comes to its proper end."""
     go_on = asyncio.Event()
     seen: list[bytes] = []
     async with scripted(streaming(go_on)) as replica, gateway(replica.url, drain_s=10) as door:
@@ -60,7 +60,7 @@ async def test_a_stream_under_way_finishes_while_new_work_is_refused() -> None:
 
 
 async def test_what_does_not_finish_in_time_is_told_so() -> None:
-    """After the deadline a stream gets an error event, no [DONE], and the replica is released."""
+    """F-15: after the deadline a stream gets an error event, no [DONE], and the replica is released."""
     seen: list[bytes] = []
     async with scripted(streaming(asyncio.Event())) as replica, gateway(replica.url, drain_s=0.2) as door:
         async with asyncio.TaskGroup() as group:

@@ -60,7 +60,7 @@ async def killed_in_mid_stream(
 
 @pytest.mark.timeout(3600)
 async def test_kill(http: httpx2.AsyncClient, replicas: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Every stream completes with the text of the undisturbed answer, one end, and the right usage."""
+    """F-13: every stream completes with the text of the undisturbed answer, one end, and the right usage."""
     began = CLOCK.now()
     expected = await all_told(http, replicas.first.url)
     usual_s = CLOCK.now() - began

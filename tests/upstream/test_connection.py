@@ -131,7 +131,7 @@ async def test_an_answer_that_breaks_off_fails(answer: bytes) -> None:
     ],
 )
 async def test_nonsense_fails(answer: bytes) -> None:
-    """What is not one proper answer is an error, and its memory is bounded."""
+    """F-07: what is not one proper answer is an error, and its memory is bounded."""
     async with scripted(saying(answer)) as replica:
         connection = await to(replica)
         with pytest.raises(ConnectionFault):
@@ -148,7 +148,7 @@ async def test_interim_answers_are_passed_over() -> None:
 
 
 async def test_a_connection_closed_while_free_is_stale() -> None:
-    """A reused connection that dies before its first byte says that the request may be sent again."""
+    """F-08: a reused connection that dies before its first byte says that the request may be sent again."""
 
     async def play(visit: Visit) -> None:
         await visit.request()
@@ -194,7 +194,7 @@ async def test_words_that_nobody_asked_for_close_the_connection() -> None:
 
 
 async def test_close_is_seen_by_the_replica() -> None:
-    """Closing in the middle of an answer reaches the other side at once, and tells the listener nothing."""
+    """F-17: closing in the middle of an answer reaches the other side at once, and tells the listener nothing."""
 
     async def play(visit: Visit) -> None:
         await visit.request()
@@ -251,7 +251,7 @@ async def test_a_busy_connection_takes_no_second_request() -> None:
 
 
 async def test_nobody_listening_is_told_at_once() -> None:
-    """A refused connection is a fault, not a time-out."""
+    """F-01: a refused connection is a fault, not a time-out."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -260,7 +260,7 @@ async def test_nobody_listening_is_told_at_once() -> None:
 
 
 async def test_connecting_takes_no_longer_than_it_may() -> None:
-    """A host that does not answer is given up in time."""
+    """F-01: a host that does not answer is given up in time."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -53,7 +53,7 @@ async def test_a_fresh_answer_is_not_asked_for_again() -> None:
 
 
 async def test_an_old_answer_serves_while_there_is_no_new_one() -> None:
-    """A name that is not known any more keeps its addresses until it is known again."""
+    """F-22: a name that is not known any more keeps its addresses until it is known again."""
     names, clock = Names("10.0.0.1"), HandClock()
     one = lookup(names, clock=clock)
     await one.addresses()
@@ -67,7 +67,7 @@ async def test_an_old_answer_serves_while_there_is_no_new_one() -> None:
 
 
 async def test_a_slow_resolver_holds_nobody_up() -> None:
-    """The old answer is given after a moment, the loop goes on meanwhile, and the late answer counts when it comes."""
+    """F-22: the old answer is given after a moment, the loop goes on, and the late answer counts when it comes."""
     names, clock = Names("10.0.0.1"), HandClock()
     one = lookup(names, clock=clock, patience_s=0.05)
     await one.addresses()

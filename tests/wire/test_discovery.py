@@ -127,7 +127,7 @@ def behind_name(port: int, *, resolve: bool = True) -> Upstream:
 
 
 async def test_each_address_of_a_name_is_a_replica(resolver: Resolver) -> None:
-    """Both are used; one that goes is asked no more, one that comes is; all are called by the name."""
+    """F-22: both are used; one that goes is asked no more, one that comes is; all are called by the name."""
     async with sims("127.0.0.1", "127.0.0.2", "127.0.0.3") as running:
         one, _, three = running
         resolver.addresses = ["127.0.0.1", "127.0.0.2"]
@@ -146,7 +146,7 @@ async def test_each_address_of_a_name_is_a_replica(resolver: Resolver) -> None:
 
 
 async def test_a_name_server_that_fails_takes_no_replica_away(resolver: Resolver) -> None:
-    """Neither an unknown name nor a resolver that does not answer costs a request, and the loop is never held up."""
+    """F-22: neither an unknown name nor a resolver that does not answer costs a request; the loop is never held up."""
     async with sims("127.0.0.1") as (one,):
         resolver.addresses = ["127.0.0.1"]
         every: dict[str, Any] = {"discovery": {"every_s": 0.02}, "probe": {"every_s": 600}}
@@ -163,7 +163,7 @@ async def test_a_name_server_that_fails_takes_no_replica_away(resolver: Resolver
 
 
 async def test_a_plain_name_outlives_its_name_server(resolver: Resolver) -> None:
-    """New connections go where the name was found last, while it cannot be found."""
+    """F-22: new connections go where the name was found last, while it cannot be found."""
     async with sims("127.0.0.1") as (one,):
         resolver.addresses = ["127.0.0.1"]
         async with gateway(behind_name(one.port, resolve=False), probe={"every_s": 600}) as door:

@@ -44,7 +44,7 @@ async def wedge_at_work(sims: list[RunningSim], door: Gateway, tasks: Tasks) -> 
 
 
 async def test_a_wedged_replica_is_out_although_its_health_says_200() -> None:
-    """Found out within three times the time that it may stand still, and the others are none the worse."""
+    """F-23: found out within three times the time that it may stand still, and the others are none the worse."""
     async with AsyncExitStack() as stack:
         sims, door = await stack.enter_async_context(fleet(fast(itl_ms=20), fast(), probe=QUICK))
         tasks = Tasks("test")
@@ -88,7 +88,7 @@ async def test_a_busy_replica_is_not_taken_for_a_wedged_one() -> None:
 
 
 async def test_a_flapping_replica_is_tried_more_and_more_seldom() -> None:
-    """It comes back at once the first time, and later each time; nobody notices."""
+    """F-24: it comes back at once the first time, and later each time; nobody notices."""
     probe = {"every_s": 0.02, "eject_s": 0.1, "most_eject_s": 0.4}
     async with fleet(fast(), fast(), probe=probe) as (sims, door):
         first, _ = replicas(door)
@@ -108,7 +108,7 @@ async def test_a_flapping_replica_is_tried_more_and_more_seldom() -> None:
 
 @pytest.mark.parametrize(("panic_percent", "status"), [(50, 200), (0, 503)])
 async def test_when_all_have_failed_they_are_asked_all_the_same(panic_percent: int, status: int) -> None:
-    """Most likely something else was wrong; whoever switches that off gets a 503."""
+    """F-24: most likely something else was wrong; whoever switches that off gets a 503."""
     probe = {"every_s": 600, "panic_percent": panic_percent}
     async with fleet(*[fast(faults=("status=500x3",))] * 2, probe=probe) as (sims, door):
         assert await statuses(door, 3) == [502] * 3
@@ -141,7 +141,7 @@ async def test_one_request_tries_a_replica_that_failed() -> None:
 
 
 async def test_a_request_that_takes_replicas_down_is_tried_on_two_and_no_more() -> None:
-    """The third one lives, and other requests are answered by it; the deadly one is refused from then on."""
+    """F-14: the third one lives, and other requests are answered by it; the deadly one is refused from then on."""
     slow = fast(ttft_ms=500)
     async with fleet(slow, slow, fast(), fast(), probe={"every_s": 0.05}) as (sims, door):
         tasks = Tasks("test")

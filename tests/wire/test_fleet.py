@@ -79,7 +79,7 @@ async def test_models_find_their_replicas() -> None:
 
 
 async def test_nobody_notices_a_killed_replica() -> None:
-    """Streams on it go on from the other one, word for word, and new requests succeed with one retry at most."""
+    """F-13: streams on it go on from the other one, word for word, and new requests succeed with one retry at most."""
     questions = [f"Long {number}" for number in range(20)]
     async with fleet(fast(itl_ms=20), fast(itl_ms=20)) as (sims, door, client):
         streams = [asyncio.create_task(told(client, each, tokens=60)) for each in questions]  # noqa: TID251 - the test ends them
@@ -115,7 +115,7 @@ async def test_a_replica_without_the_route_is_not_asked_for_it_again() -> None:
     "fault", ["reset@5", "eof@5", "cut=event@5", "cut=chunk@5", "cut=char@5", "error@5", "abort@5"]
 )
 async def test_no_fault_looks_like_a_complete_answer(fault: str) -> None:
-    """Whatever breaks after the first tokens, the client library raises."""
+    """F-05: whatever breaks after the first tokens, the client library raises."""
     async with fleet(fast(faults=(fault,))) as (_, door, client):
         with pytest.raises(openai.APIError):
             await told(client, "Tell me a long story", tokens=400)  # long enough to have a character of several bytes

@@ -156,7 +156,7 @@ async def test_usage_is_asked_for_and_taken_out_again() -> None:
 
 @pytest.mark.parametrize("cut", ["reset", "close", "inside an event", "inside a chunk", "no finish", "early done"])
 async def test_a_stream_that_breaks_off_ends_with_an_error_and_not_as_if_complete(cut: str) -> None:
-    """However a stream is cut, the caller gets whole events, one error event, no [DONE], and a closed socket."""
+    """F-05: however a stream is cut, the caller gets whole events, one error event, no [DONE], and a closed socket."""
 
     async def answer(visit: Visit, _: bytes) -> None:
         await visit.say_stream_head()
@@ -191,7 +191,7 @@ async def test_a_stream_that_breaks_off_ends_with_an_error_and_not_as_if_complet
 
 
 async def test_an_error_event_of_the_replica_is_no_success() -> None:
-    """VLLM ends a failed stream with an error event and then [DONE]; the caller sees one error and no [DONE]."""
+    """F-04: vLLM ends a failed stream with an error event and then [DONE]; the caller sees one error and no [DONE]."""
     broken = b'data: {"error": {"message": "Traceback in /opt/vllm", "type": "x", "param": null, "code": 500}}\n\n'
 
     async def answer(visit: Visit, _: bytes) -> None:
@@ -259,7 +259,7 @@ async def test_a_slow_caller_makes_the_replica_wait() -> None:
 
 @pytest.mark.parametrize("moment", ["before headers", "in the stream", "one piece"])
 async def test_a_caller_who_leaves_frees_the_replica(moment: str) -> None:
-    """The replica sees its connection closed within 200 ms of the caller's going, at any moment of the answer."""
+    """F-17: the replica sees its connection closed within 200 ms of the caller's going, at any moment of the answer."""
     working = asyncio.Event()
 
     async def answer(visit: Visit, _: bytes) -> None:

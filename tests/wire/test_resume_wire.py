@@ -9,6 +9,7 @@ from tests.waiting import until
 from tests.wire.breaking import BODIES, CHAT, COMPLETIONS, GREEDY, MESSAGES, REPLAYED, TOKENS, fragile, is_broken, told
 from tests.wire.sims import fast
 from tests.wire.talking import SESSIONS, history, new, state
+from vllm_gateway.clock import SystemClock
 from vllm_gateway.outcomes import Outcome
 
 ROUTES = pytest.mark.parametrize("path", BODIES)
@@ -24,7 +25,7 @@ PLACED = [f"{fault}@{token}" for fault in FAULTS for token in (2, TOKENS - 1)] +
 @ROUTES
 @pytest.mark.parametrize("fault", PLACED)
 async def test_a_caller_does_not_notice(path: str, fault: str) -> None:
-    """Whatever becomes of the first replica, the stream is the uninterrupted one, in the first one's name."""
+    """F-03, F-04, F-05: whatever breaks, the stream is the uninterrupted one, in the first replica's name."""
     async with fragile() as run:
         wanted = told(await run.stream(path, BODIES[path]))
         got = told(await run.stream(path, BODIES[path], fault))
@@ -38,7 +39,7 @@ async def test_a_caller_does_not_notice(path: str, fault: str) -> None:
 @ROUTES
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_an_answer_that_breaks_off_at_once_begins_anew(path: str, fault: str) -> None:
-    """Where nothing was told yet but who speaks, that is not told twice."""
+    """F-03: where nothing was told yet but who speaks, that is not told twice."""
     async with fragile() as run:
         wanted = told(await run.stream(path, BODIES[path]))
         got = told(await run.stream(path, BODIES[path], f"{fault}@1"))
@@ -48,8 +49,21 @@ async def test_an_answer_that_breaks_off_at_once_begins_anew(path: str, fault: s
 
 
 @ROUTES
+@pytest.mark.parametrize("token", [0, 1, 2, 10, TOKENS - 1, TOKENS])
+async def test_a_reset_behind_any_token_is_not_noticed(path: str, token: int) -> None:
+    """F-03: before the first, behind the last or between, the stream is whole, no token is lost and none told twice."""
+    async with fragile() as run:
+        body = BODIES[path] | {"return_token_ids": True}
+        wanted = told(await run.stream(path, body))
+        got = told(await run.stream(path, body, f"reset@{token}"))
+        assert run.faults == []
+    assert got == wanted
+    assert len(got["ids"]) == TOKENS
+
+
+@ROUTES
 async def test_silence_is_a_failure_too(path: str) -> None:
-    """A replica that says nothing for longer than it may is left, and the stream goes on."""
+    """F-06: a replica that says nothing for longer than it may is left, and the stream goes on."""
     async with fragile(timeouts={"idle_s": 0.2}) as run:
         wanted = told(await run.stream(path, BODIES[path]))
         got = told(await run.stream(path, BODIES[path], "stall@5"))
@@ -81,7 +95,7 @@ async def test_sampled_answers_go_on() -> None:
 
 
 async def test_what_is_not_safe_is_told() -> None:
-    """Sampled with a penalty: another replica would go on as if nothing had been said. One error event, no end."""
+    """F-03: a stream sampled with a penalty ends with one error event and no end: another replica cannot go on."""
     async with fragile() as run:
         body = BODIES[CHAT] | {"temperature": 0.8, "presence_penalty": 0.5}
         stream = await run.stream(CHAT, body, "reset@9")
@@ -161,7 +175,7 @@ async def test_a_third_replica_goes_on_where_the_second_fails(kind: dict[str, An
 
 @pytest.mark.parametrize("kind", [{}, REPLAYED["choices"]])
 async def test_a_stream_goes_on_only_so_often(kind: dict[str, Any]) -> None:
-    """When replica after replica fails there is one error event, after no more of them than the settings say."""
+    """F-26: when replica after replica fails there is one error event, after no more of them than the settings say."""
     async with fragile(4) as run:
         stream = await run.stream(CHAT, BODIES[CHAT] | kind, *["reset@4"] * 4)
         assert len(run.asked()) == 1 + 2
@@ -169,8 +183,16 @@ async def test_a_stream_goes_on_only_so_often(kind: dict[str, Any]) -> None:
     assert is_broken(stream)
 
 
+async def test_without_a_budget_a_stream_goes_on_once() -> None:
+    """F-26: the first time costs nothing; after that there is one error event, and nobody else is asked."""
+    async with fragile(4, retry={"budget_percent": 0}) as run:
+        stream = await run.stream(CHAT, BODIES[CHAT], *["reset@4"] * 4)
+        assert len(run.asked()) == 2
+    assert is_broken(stream)
+
+
 async def test_when_all_replicas_fail_it_is_told() -> None:
-    """What was told stays right: it is the beginning of the answer."""
+    """F-26: what was told stays right: it is the beginning of the answer."""
     async with fragile() as run:
         whole = told(await run.stream(CHAT, BODIES[CHAT]))["texts"][0]
         stream = await run.stream(CHAT, BODIES[CHAT], "reset@4", "reset@4")
@@ -181,22 +203,24 @@ async def test_when_all_replicas_fail_it_is_told() -> None:
 
 
 async def test_a_caller_who_leaves_during_the_change_is_answered_no_more() -> None:
-    """No replica works on for nobody."""
+    """F-27: no replica works on for nobody, and the last one is free within 200 ms."""
     async with fragile(2, fast(itl_ms=20)) as run:
         run.faults[:] = ["reset@4"]
         async with run.door.http.stream("POST", CHAT, json=BODIES[CHAT] | {"max_tokens": 500}) as reply:
             async for _ in reply.aiter_raw():
                 if not run.faults and COMPLETIONS in run.asked():
                     break
+            left_at = SystemClock.now()
         await until(lambda: run.door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1})
         seen = [each for sim in run.sims for each in sim.log.requests if each.target == COMPLETIONS]
         await until(lambda: all(each.gone_at is not None for each in seen))
+        assert all(each.gone_at is not None and each.gone_at - left_at < 0.2 for each in seen)
         assert all(replica.outstanding == 0 and replica.work == 0 for replica in run.door.parts.pool.replicas)
     assert len(seen) == 1
 
 
 async def test_a_caller_who_leaves_before_the_change_causes_none() -> None:
-    """When the replica fails and the caller is gone already, nobody else is asked."""
+    """F-27: when the replica fails and the caller is gone already, nobody else is asked."""
     async with fragile(2, fast(ttft_ms=0, itl_ms=30)) as run:
         run.faults[:] = ["reset@4"]
         async with run.door.http.stream("POST", CHAT, json=BODIES[CHAT]) as reply:

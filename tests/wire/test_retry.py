@@ -32,7 +32,7 @@ def go_first(door: Gateway, sim: RunningSim | Scripted) -> None:
     "fault", ["status=500", "status=502", "status=503", "status=429", "status=429:9", "status=408", "reset", "eof"]
 )
 async def test_another_replica_answers_what_one_could_not(fault: str, body: dict[str, object]) -> None:
-    """Whatever it said or did not say: the caller sees an answer."""
+    """F-02: whatever it said or did not say: the caller sees an answer."""
     async with fleet(fast(), fast(), retry={"wait_s": 0}) as (sims, door):
         sims[0].faults.add([fault])
         go_first(door, sims[0])
@@ -78,7 +78,7 @@ async def test_more_patience_than_a_request_has_is_passed_on() -> None:
 
 
 async def test_who_asked_for_patience_is_spared_by_others_too() -> None:
-    """As long as there is somebody else."""
+    """F-02: as long as there is somebody else."""
     async with fleet(fast(), fast(), retry={"wait_s": 0}) as (sims, door):
         sims[0].faults.add(["status=503:30x1"])
         go_first(door, sims[0])
@@ -88,7 +88,7 @@ async def test_who_asked_for_patience_is_spared_by_others_too() -> None:
 
 
 async def test_when_all_are_overloaded_the_caller_is_told_at_once() -> None:
-    """503 with a time to come again; nobody is taken for ill."""
+    """F-02: 503 with a time to come again; nobody is taken for ill."""
     async with fleet(fast(), fast(), retry={"wait_s": 0}) as (sims, door):
         for sim in sims:
             sim.faults.add(["status=503"])

@@ -111,12 +111,18 @@ class Form(Protocol):
 
 
 def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink, stream: NewStream) -> Form:
-    """Return the form that an answer with this head has; a compressed one, which nobody asked for, is an error."""
+    """Return the form that an answer with this head has.
+
+    A compressed one, which nobody asked for, is an error, and so is a page for people: what stands before a replica
+    that is away may say 200 with it.
+    """
     is_plain = header(headers, b"content-encoding") in {b"", b"identity"}
     if status == _OK and is_plain and exchange.asked is not None:
-        if header(headers, b"content-type").lower().startswith(b"text/event-stream"):
+        kind = header(headers, b"content-type").lower()
+        if kind.startswith(b"text/event-stream"):
             return EventStream(exchange, sink, stream())
-        return OnePiece(headers, exchange, sink)
+        if not kind.startswith(b"text/"):
+            return OnePiece(headers, exchange, sink)
     return ErrorAnswer(status, headers, exchange)
 
 

@@ -66,7 +66,7 @@ async def test_no_answer_belongs_to_another_request(redis_limiter: RedisLimiter)
 
 
 async def test_a_late_reservation_is_given_back(redis_process: RedisProcess) -> None:
-    """Nobody waited for it, so nobody would ever settle it."""
+    """F-19: nobody waited for it, so nobody would ever settle it."""
     limiter = RedisLimiter(redis_process.url)
     await limiter.announce("warm")
     redis_process.pause()
