@@ -293,7 +293,7 @@ class Relay:
         """Pass on the replica's own words where they are fit for the caller; raise the error otherwise."""
         exchange, sink, failed = course.exchange, course.sink, course.failed
         if failed is None:
-            wait_s = wait_for_any(course.untried, self._clock.now())
+            wait_s = max(1.0, wait_for_any(course.untried, self._clock.now()))
             raise ReplicaOverloaded("The model server has too much to do. Try again in a moment.", retry_after_s=wait_s)
         error = failed.verdict.error
         if not failed.verdict.passes or sink.is_started or self._ways.hands_back(exchange.model, error):
