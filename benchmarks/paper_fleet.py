@@ -23,7 +23,7 @@ from vllm_gateway.settings.fleet import Balance, PolicyName
 _PATH = "/v1/chat/completions"
 _OPERATION = build_operations(max_json_depth=64)[_PATH]
 _BLOCK_TOKENS = 16
-_WORDS = (
+WORDS = (
     "all",
     "be",
     "can",
@@ -218,7 +218,7 @@ class PaperFleet:
         return blocks_of(exchange.asked, "a replica's own hashes")
 
     def _text(self, size_bytes: int) -> str:
-        return " ".join(self.random.choices(_WORDS, k=size_bytes // 4))[:size_bytes]
+        return " ".join(self.random.choices(WORDS, k=size_bytes // 4))[:size_bytes]
 
 
 def compare(names: Sequence[PolicyName], load: PaperLoad, *, seed: int = 1) -> dict[PolicyName, Score]:

@@ -24,7 +24,7 @@ from typing import Any, get_args
 import httpx2
 import uvloop
 
-from benchmarks.paper_fleet import PaperLoad, Score, compare
+from benchmarks.paper_fleet import WORDS, PaperLoad, Score, compare
 from vllm_gateway import codec, serve
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.edge.server import Server, Stop
@@ -37,24 +37,6 @@ _CHAT = "/v1/chat/completions"
 _MODEL = "sim-small"
 _POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 _SEED = 7
-_WORDS = (
-    "all",
-    "be",
-    "can",
-    "day",
-    "eye",
-    "far",
-    "get",
-    "how",
-    "it",
-    "just",
-    "know",
-    "like",
-    "more",
-    "now",
-    "of",
-    "you",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +245,7 @@ def on_paper(policies: Sequence[PolicyName], *, seeds: int = 5) -> None:
 
 
 def _text(random: Random, words: int) -> str:
-    return " ".join(random.choices(_WORDS, k=words))
+    return " ".join(random.choices(WORDS, k=words))
 
 
 def main() -> None:

@@ -151,3 +151,16 @@ async def test_who_only_failed_is_asked_when_nobody_else_is_left() -> None:
         stream = Streamed(door.http, "Hello", tokens=30)
         await ended(stream)
         assert stream.is_whole
+
+
+async def test_a_stream_that_came_from_two_replicas_tells_of_neither() -> None:
+    """What it says of versions was said by the first, and written into what the second one said."""
+    async with fleet(fast(), fast()) as (sims, door):
+        for replica in door.parts.pool.replicas:
+            replica.fingerprints.clear()
+        sims[0].faults.add(["reset@5x1/v1/chat"])
+        stream = Streamed(door.http, "Hello", tokens=30)
+        await ended(stream)
+        assert door.parts.ledger.outcomes == {Outcome.OK_RESUMED: 1}
+        assert stream.is_whole
+        assert all(not replica.fingerprints for replica in door.parts.pool.replicas)

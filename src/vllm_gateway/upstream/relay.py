@@ -139,8 +139,9 @@ class Relay:
                 else:
                     break
             self._ways.quarantine.acquit(body)
-            if not exchange.resumed:
+            if not exchange.resumed:  # or what was seen is of more than one replica
                 course.policy.learn(exchange, exchange.replica or "")
+                _learn_fingerprint(course)
             return
         self._conclude(course)
 
@@ -326,6 +327,16 @@ async def _pause(sink: Sink, seconds: float) -> None:
         await sink.until(over)
     finally:
         timer.cancel()
+
+
+def _learn_fingerprint(course: _Course) -> None:
+    """Remember what the replica that answered said of its version and configuration."""
+    exchange = course.exchange
+    if exchange.watch is None or exchange.watch.fingerprint is None or exchange.model is None:
+        return
+    for replica in course.serving:
+        if replica.name == exchange.replica:
+            replica.fingerprints[exchange.model] = exchange.watch.fingerprint
 
 
 def _new_stream(course: _Course, replica: Replica) -> Stream:

@@ -110,7 +110,7 @@ class Tries:
                 if self._clock.now() - began > _STALE_S:
                     raise
                 await self._hear(errand, await _reconnected(replica, failed), replica, request)
-            _learn_good(exchange, replica)
+            replica.see(Sign.ANSWERED)
         except AttemptFailed as failed:
             failed.lasted_s = self._clock.now() - began
             _learn(exchange, replica, question, failed)  # first: the place goes to nobody when the replica is out
@@ -164,14 +164,6 @@ def first_question(exchange: Exchange, body: bytes) -> Question:
             lines += (name, b": ", value, b"\r\n")
     path = exchange.asked.path if exchange.asked is not None else exchange.operation.path
     return Question(path, b"".join(lines), body)
-
-
-def _learn_good(exchange: Exchange, replica: Replica) -> None:
-    """Take from an answer what it says about the replica."""
-    replica.see(Sign.ANSWERED)
-    watch = exchange.watch
-    if watch is not None and watch.fingerprint is not None and exchange.model is not None:
-        replica.fingerprints[exchange.model] = watch.fingerprint
 
 
 def _learn(exchange: Exchange, replica: Replica, question: Question, failed: AttemptFailed) -> None:
