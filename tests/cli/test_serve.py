@@ -49,12 +49,12 @@ def test_the_status_is_the_gateways(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_wrong_settings_are_told_before_anything_starts(run: Run, served: list[Settings]) -> None:
     """Every problem is a line on stderr with its flag, the status is 1, and nothing is served."""
-    code, out, err = run("serve", "--port", "65536", "--upstream", "h:8000", "--workers", "2")
+    code, out, err = run("serve", "--port", "65536", "--upstream", "h:8000", "--workers", "0")
     assert (code, out, served) == (1, "", [])
     assert [line.split(" must")[0].split(" is ")[0] for line in err.splitlines()] == [
         "flag --port: port",
-        "flag --upstream: upstreams[0].url",
         "flag --workers: workers",
+        "flag --upstream: upstreams[0].url",
     ]
 
 

@@ -9,7 +9,6 @@ from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place, fields, written
 
 OTHER_VALUES: dict[Place, str] = {
-    ("workers",): "2",
     ("cache", "backend"): "memory",
     ("cache", "any_temperature"): "true",
     ("metrics", "public"): "true",

@@ -118,3 +118,36 @@ def test_only_sqlite_has_a_file() -> None:
     """A path with another backend would never be used."""
     assert "sqlite" in _found(session={"backend": "memory", "path": "s.sqlite"})["session.path"]
     assert _found(session={"path": "s.sqlite"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"limits": {"tokens_per_day": 5}}, "limits.tokens_per_day"),
+        ({"limits": {"total": {"concurrent": 5}}}, "limits.total.concurrent"),
+        ({"limits": {"models": {"m": {"requests_per_second": 5}}}}, "limits.models.m.requests_per_second"),
+        ({"session": {"backend": "memory"}}, "session.backend"),
+        ({"isolate_prefix_cache": True}, "isolate_prefix_cache"),
+        ({"upstreams": [{**_ONE, "max_concurrent": 4}]}, "upstreams[0].max_concurrent"),
+    ],
+)
+def test_several_workers_refuse_what_each_would_count_for_itself(settings: dict[str, Any], place: str) -> None:
+    """What would be wrong is named, with what helps; one worker may have it."""
+    assert "workers to 1" in _found(workers=2, **settings)[place]
+    assert _found(**settings) == {}
+
+
+def test_several_workers_may_have_what_they_share() -> None:
+    """Limits in Redis, conversations in a store, a secret that all know: nothing is refused."""
+    shared = {
+        "limits": {"backend": "redis", "tokens_per_day": 5},
+        "state": {"redis_url": "redis://h"},
+        "isolate_prefix_cache": True,
+        "tenant_secret": "a-secret-of-all",
+    }
+    assert _found(workers=2, **shared) == {}
+
+
+def test_everything_that_workers_cannot_do_is_named_at_once() -> None:
+    """Nobody has to start three times to find out."""
+    assert len(_found(workers=2, limits={"concurrent": 1}, session={"backend": "memory"})) == 2

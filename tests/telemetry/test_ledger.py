@@ -11,6 +11,7 @@ from vllm_gateway.clock import HandClock
 from vllm_gateway.exchange import Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.record import UsageRecord, record_of
 
 
 def test_an_exchange_is_live_from_its_opening_to_its_close() -> None:
@@ -101,3 +102,19 @@ def test_nothing_is_told_above_debugging(caplog: pytest.LogCaptureFixture) -> No
         ledger.open(one)
         ledger.close(one, Outcome.OK)
     assert not caplog.records
+
+
+def test_those_who_want_to_know_are_told_once() -> None:
+    """One record for each exchange, when it is over; those who came to the ledger late hear what ends after it."""
+    clock = HandClock()
+    ledger = Ledger(clock)
+    told: list[UsageRecord] = []
+    first, second = exchange(request_id="request-1"), exchange(request_id="request-2")
+    for each in (first, second):
+        ledger.open(each)
+    ledger.close(first, Outcome.OK)
+    ledger.told.append(told.append)
+    for _ in range(2):
+        ledger.close(first, Outcome.OK)
+        ledger.close(second, Outcome.TIMEOUT)
+    assert told == [record_of(second, Outcome.TIMEOUT, clock)]

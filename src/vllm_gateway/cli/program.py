@@ -12,6 +12,7 @@ from vllm_gateway.cli.config import config
 from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
+from vllm_gateway.cli.usage import usage
 
 USAGE_MISTAKE = 2
 
@@ -28,6 +29,7 @@ app.command(sim)
 app.command(chaos)
 app.command(config)
 app.command(keys)
+app.command(usage)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

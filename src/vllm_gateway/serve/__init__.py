@@ -3,10 +3,16 @@
 * `making`: parts that are made and need no end
 * `opening`: parts that are opened, and closed in reverse
 * `assembly`: all of them put together
-* `running`: sockets, signals, and the first words
+* `listening`: the sockets
+* `process`: one process that serves
+* `workers`: several of them, watched over by one
+* `worker`, `fork`, `peers`, `together`, `apart`: what each of them needs
+* `running`: signals, and the choice between both
 """
 
 from vllm_gateway.serve.assembly import Parts, build
-from vllm_gateway.serve.running import BACKLOG, run, server_config
+from vllm_gateway.serve.listening import BACKLOG
+from vllm_gateway.serve.process import server_config
+from vllm_gateway.serve.running import run
 
 __all__ = ["BACKLOG", "Parts", "build", "run", "server_config"]

@@ -43,15 +43,16 @@ class Parts:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, read: Read | None = None) -> AsyncIterator[Parts]:
+async def build(settings: Settings, *, read: Read | None = None, engine_url: str | None = None) -> AsyncIterator[Parts]:
     """Put a gateway together and open it; on leaving, close its parts in reverse.
 
-    `read` reads the settings again; without it a reload finds nothing new.
+    `read` reads the settings again; without it a reload finds nothing new. Where an embedded engine runs already,
+    `engine_url` says where.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        standing = await enter(open_standing(settings, clock))
+        standing = await enter(open_standing(settings, clock, engine_url))
         fronts = await enter(open_fronts(settings, standing))
         pool, ledger, keys = standing.pool, standing.ledger, standing.keys
         drain = Drain(fronts.now.pipeline, ledger, drain_s=settings.drain_s, clock=clock)

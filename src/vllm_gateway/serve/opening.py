@@ -17,6 +17,7 @@ from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Lane
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.story import Pipeline
+from vllm_gateway.serve.apart import UnlimitedKeys, counts_apart
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.responses import Responses
@@ -79,6 +80,8 @@ async def open_admin(
         yield None
         return
     store = open_key_store(settings.auth, settings.state)
+    if counts_apart(settings):
+        store = UnlimitedKeys(store)
     about = AdminSubjects(
         admin_key=settings.auth.admin_key.get_secret_value(),
         throttle=Throttle(clock),
@@ -120,16 +123,19 @@ async def open_metering(
 class Engine:
     """The embedded engine; it is started when it is needed first."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
+        """Start none if `url` says where one runs."""
+        self._url = url
         self._running: sim.RunningSim | None = None
 
     async def upstreams(self, settings: Settings) -> tuple[Upstream, ...]:
         """Return the replicas that are configured; where there is none, the engine."""
         if not is_embedded(settings):
             return settings.upstreams
-        if self._running is None:
+        if self._url is None:
             self._running = await sim.start(sim.SimSettings())
-        return (Upstream(url=self._running.url),)
+            self._url = self._running.url
+        return (Upstream(url=self._url),)
 
     async def close(self) -> None:
         """Stop it, if it was ever started."""
@@ -138,9 +144,9 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine() -> AsyncIterator[Engine]:
-    """Open the embedded engine, for those who have no replica."""
-    engine = Engine()
+async def open_engine(url: str | None = None) -> AsyncIterator[Engine]:
+    """Open the embedded engine, for those who have no replica; the one at `url` if it runs already."""
+    engine = Engine(url)
     try:
         yield engine
     finally:

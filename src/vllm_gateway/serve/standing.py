@@ -57,11 +57,14 @@ class Standing:
 
 
 @asynccontextmanager
-async def open_standing(settings: Settings, clock: Clock) -> AsyncIterator[Standing]:
-    """Open them, and have every replica looked at once; on leaving, close them in reverse."""
+async def open_standing(settings: Settings, clock: Clock, engine_url: str | None = None) -> AsyncIterator[Standing]:
+    """Open them, and have every replica looked at once; on leaving, close them in reverse.
+
+    Where an embedded engine runs already, `engine_url` says where.
+    """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        engine = await enter(open_engine())
+        engine = await enter(open_engine(engine_url))
         kept = await enter(open_kept(settings, clock))
         pool = await enter(open_pool(settings, await engine.upstreams(settings), clock))
         tokenizers = Tokenizers(pool)

@@ -9,7 +9,6 @@ from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.places import Place
 
 NOT_YET: tuple[Place, ...] = (
-    ("workers",),
     ("cache", "backend"),
     ("cache", "any_temperature"),
     ("cache", "max_bytes"),

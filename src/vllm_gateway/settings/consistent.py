@@ -1,9 +1,10 @@
 """Settings that are valid one by one and make no sense together."""
 
+import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from vllm_gateway.settings.admission import Auth
+from vllm_gateway.settings.admission import Auth, Limits, LimitSet
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.places import Place
 
@@ -18,6 +19,8 @@ def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     yield from _auth(settings.auth)
     yield from _stores(settings)
     yield from _limits(settings)
+    if settings.workers > 1:
+        yield from _workers(settings)
     if settings.allowed_models and settings.default_model not in (None, *settings.allowed_models):
         yield ("default_model",), "must be one of allowed_models, since callers may use no other"
 
@@ -65,6 +68,34 @@ def _stores(settings: Settings) -> Iterator[tuple[Place, str]]:
         yield ("session", "backend"), "needs the address of PostgreSQL; give it in state.database_url"
     if session.backend != "sqlite" and session.path is not None:
         yield ("session", "path"), "is for the backend sqlite only; take it out, or set session.backend to sqlite"
+
+
+def _workers(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Yield what several processes would get wrong, because each of them would know its own part only."""
+    or_one = "or set workers to 1"
+    if sys.platform == "win32":
+        yield ("workers",), "must be 1 on Windows, where processes cannot share a port"
+    if settings.limits.backend == "memory":
+        for place in _limits_set(settings.limits):
+            yield place, f"cannot be counted by several workers in memory; set limits.backend to redis, {or_one}"
+    if settings.session.backend == "memory":
+        yield ("session", "backend"), f"must be sqlite, postgres or redis, which several workers can share; {or_one}"
+    if settings.isolate_prefix_cache and settings.tenant_secret is None:
+        yield ("isolate_prefix_cache",), f"needs tenant_secret, so that all workers cache alike; {or_one}"
+    for index, upstream in enumerate(settings.upstreams):
+        if upstream.max_concurrent:
+            sentence = f"cannot be counted by several workers; use queue.replica_waiting instead, {or_one}"
+            yield ("upstreams", index, "max_concurrent"), sentence
+
+
+def _limits_set(limits: Limits) -> Iterator[Place]:
+    """Yield every limit that is set."""
+    sets: list[tuple[Place, LimitSet]] = [(("limits",), limits), (("limits", "total"), limits.total)]
+    sets += [(("limits", "models", model), of_model) for model, of_model in limits.models.items()]
+    for place, limit_set in sets:
+        for name in LimitSet.model_fields:
+            if getattr(limit_set, name):
+                yield (*place, name)
 
 
 def _is_gateway_itself(settings: Settings, upstream: Upstream) -> bool:

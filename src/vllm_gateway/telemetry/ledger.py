@@ -2,10 +2,12 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.exchange import Exchange
 from vllm_gateway.outcomes import Outcome
+from vllm_gateway.telemetry.usage.record import UsageRecord, record_of
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,8 @@ class Ledger:
         """The exchanges that are under way; ids that callers choose may repeat, so the key is our own."""
         self.outcomes: Counter[Outcome] = Counter()
         """How often each outcome came about."""
+        self.told: list[Callable[[UsageRecord], None]] = []
+        """Who is told of every exchange once, when it is over; they return at once."""
         self._clock = clock
 
     def open(self, exchange: Exchange) -> None:
@@ -30,6 +34,10 @@ class Ledger:
             return
         exchange.outcome = outcome
         self.outcomes[outcome] += 1
+        if self.told:
+            record = record_of(exchange, outcome, self._clock)
+            for tell in self.told:
+                tell(record)
         if log.isEnabledFor(logging.DEBUG):
             self._tell(exchange, outcome)
 

@@ -24,6 +24,7 @@ from vllm_gateway.errors import GatewayError
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
 
 
@@ -74,7 +75,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
+async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = None) -> AsyncIterator[Desk]:
     """Run an admin API; its keys are in a file in `folder`."""
     clock = HandClock()
     path = folder / "keys.yaml"
@@ -91,6 +92,7 @@ async def desk(folder: Path, *, body_s: float = 5.0) -> AsyncIterator[Desk]:
         pool=pool,
         control=levers,
         clock=clock,
+        usage=usage,
     )
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

@@ -10,14 +10,10 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from vllm_gateway.admission.limits import gcra, redis_scripts
 from vllm_gateway.admission.limits.limiter import Left, LimiterAway, Reserved
 from vllm_gateway.admission.limits.meters import Kind, Meter
+from vllm_gateway.state.redis import FAULTS, connect
 from vllm_gateway.tasks import Tasks
 
 LIMIT_S = 0.05
@@ -26,9 +22,7 @@ LEASE_S = 30.0
 """How long a slot outlives the gateway that took it."""
 GATEWAY_S = 30.0
 """How long a gateway that says nothing more still counts as one."""
-_SOCKET_S = 1.0
-_CONNECTIONS = 32
-_PROBE_AFTER_S = 15
+_WAIT_S = 1.0
 _CLOSE_S = 2.0
 _OPEN_FOR_S = 86_400
 """How long a request may stay open. What was reserved for one that is never settled counts as used."""
@@ -46,18 +40,7 @@ class RedisLimiter:
     """
 
     def __init__(self, url: str, *, limit_s: float = LIMIT_S, lease_s: float = LEASE_S) -> None:
-        self._redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=_SOCKET_S,
-                socket_timeout=_SOCKET_S,
-                socket_connect_timeout=_SOCKET_S,
-                health_check_interval=_PROBE_AFTER_S,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
-        )
+        self._redis = connect(url, wait_s=_WAIT_S)
         self._limit_s = limit_s
         self._lease_us = round(lease_s * _MICROSECONDS)
         self._lease_s = lease_s
@@ -146,7 +129,7 @@ class RedisLimiter:
         if self._renewing is not None:
             self._renewing.cancel()
         await self._tasks.finish(within_s=_CLOSE_S)
-        await self._redis.aclose(close_connection_pool=True)
+        await self._redis.aclose()
 
     def _settling(
         self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool
@@ -189,7 +172,7 @@ async def _ended(command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what a scrip
     """Return what a command gives, or that it failed: nobody may be left to whom that could be raised."""
     try:
         return await command
-    except (RedisError, OSError, TimeoutError) as fault:
+    except FAULTS as fault:
         away = LimiterAway(type(fault).__name__)
         away.__cause__ = fault
         return away

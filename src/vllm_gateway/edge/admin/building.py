@@ -13,8 +13,10 @@ from vllm_gateway.edge.admin.gate import Gate, Throttle
 from vllm_gateway.edge.admin.keys import key_routes
 from vllm_gateway.edge.admin.live import live_routes
 from vllm_gateway.edge.admin.replicas import replica_routes
+from vllm_gateway.edge.admin.usage import usage_routes
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
 
 
@@ -32,6 +34,8 @@ class AdminSubjects:
     pool: Pool
     control: Control
     clock: Clock
+    usage: UsageStore | None = None
+    """Where usage is written down, if it is; opened for reading, so that a long sum holds up no write."""
 
 
 def build_admin(about: AdminSubjects) -> ASGIApp:
@@ -41,5 +45,6 @@ def build_admin(about: AdminSubjects) -> ASGIApp:
     admin.include_router(live_routes(about.ledger, about.clock))
     admin.include_router(replica_routes(about.pool, about.control))
     admin.include_router(control_routes(about.control))
+    admin.include_router(usage_routes(about.usage, about.store, about.clock))
     answer_faults(admin)
     return Gate(admin, about.admin_key, about.throttle)

@@ -4,22 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from vllm_gateway import codec
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
 from vllm_gateway.sessions.store import Permit, SessionTaken
 from vllm_gateway.sessions.stores import redis_scripts
 from vllm_gateway.sessions.stores.outage import Outage
+from vllm_gateway.state.redis import FAULTS, connect
 
 LIMIT_S = 5.0
 """How long a caller waits for an operation, all of its commands together."""
-_SOCKET_S = 2.0
-_CONNECTIONS = 32
-_PROBE_AFTER_S = 15
+_WAIT_S = 2.0
 _PREFIX = "vllm-gateway:1:"
 _EXPIRY = f"{_PREFIX}expiry"
 """The sessions and their owners, by the time at which the next sweep has to look at them."""
@@ -35,19 +29,8 @@ class RedisStore:
     """Keeps each session in a hash of its own. No operation is repeated by itself: a turn must not be kept twice."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=_SOCKET_S,
-                socket_timeout=_SOCKET_S,
-                socket_connect_timeout=_SOCKET_S,
-                health_check_interval=_PROBE_AFTER_S,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
-        )
-        self._outage = Outage("redis", (RedisError,), limit_s=LIMIT_S)
+        self._redis = connect(url, wait_s=_WAIT_S)
+        self._outage = Outage("redis", FAULTS, limit_s=LIMIT_S)
         script = self._redis.register_script
         self._create = script(redis_scripts.CREATE)
         self._find = script(redis_scripts.FIND)
@@ -149,7 +132,7 @@ class RedisStore:
     async def close(self) -> None:
         """Let go of connections and files."""
         await self._outage.close()
-        await self._redis.aclose(close_connection_pool=True)
+        await self._redis.aclose()
 
     async def _append(
         self, key: bytes, asked: list[str | int | bytes], permit: Permit | None

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vllm_gateway.sessions.model import Begun, Changes, KeptResponse, Message, Session, Turn
 from vllm_gateway.sessions.store import Permit, SessionTaken, StoreFailed
 from vllm_gateway.sessions.stores.outage import Outage
-from vllm_gateway.sessions.stores.sql_engines import Database
 from vllm_gateway.sessions.stores.sql_tables import (
     MESSAGE,
     RESPONSE,
@@ -26,6 +25,7 @@ from vllm_gateway.sessions.stores.sql_tables import (
     schema,
     sessions,
 )
+from vllm_gateway.state.sql import Database
 
 LIMIT_S = 10.0
 """How long a caller waits for an operation, locks included."""

@@ -24,18 +24,19 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateTable
 
 from vllm_gateway import codec
 from vllm_gateway.admission.keys.record import KeyRecord, RecordInvalid, from_row
 from vllm_gateway.admission.keys.store import StoreUnusable, pick
+from vllm_gateway.state.sql import postgres_database
 
 _CONNECT_S = 2.0
 _WAIT_S = 3.0
 _LIMIT_S = 5.0
 """How long a whole operation may take."""
-_POOL_SIZE = 2
+_CONNECTIONS = 2
 _TABLE_LOCK = 0x76_67_77_6B
 """Names the lock that gateways take while they make the table; any number that nothing else uses."""
 
@@ -122,28 +123,16 @@ class DatabaseStore:
 
 def postgres_store(url: str) -> DatabaseStore:
     """Return the store in the database at an address as libpq reads it."""
-    import asyncpg  # noqa: PLC0415 - an extra
-
-    address = "postgresql://" + url.partition("://")[2]
-
-    async def connect() -> Any:  # noqa: ANN401 - SQLAlchemy's adapter takes the driver's own connection
-        return await asyncpg.connect(
-            address,
-            timeout=_CONNECT_S,
-            command_timeout=_WAIT_S,
-            server_settings={"application_name": "vllm-gateway keys"},
-        )
-
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        hide_parameters=True,
-        pool_size=_POOL_SIZE,
-        max_overflow=_POOL_SIZE,
-        pool_timeout=_WAIT_S,
-        pool_pre_ping=True,
+    database = postgres_database(
+        url,
+        schema_lock=_TABLE_LOCK,
+        connections=_CONNECTIONS,
+        overflow=_CONNECTIONS,
+        wait_s=_WAIT_S,
+        connect_s=_CONNECT_S,
+        application="vllm-gateway keys",
     )
-    return DatabaseStore(engine, (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError))
+    return DatabaseStore(database.writer, database.faults)
 
 
 async def _make(connection: AsyncConnection) -> None:

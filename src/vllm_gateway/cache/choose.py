@@ -1,0 +1,66 @@
+"""Which stores the settings ask for. The driver of Redis is imported where it is needed only."""
+
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from vllm_gateway.cache.memory import MemoryStore
+from vllm_gateway.cache.shelf import Shelf
+from vllm_gateway.cache.store import Store
+from vllm_gateway.clock import Clock
+from vllm_gateway.settings.model import Cache, State
+
+ONCE_TTL_S = 86_400.0
+"""How long a request with an idempotency key is answered as it was the first time."""
+ONCE_MAX_BYTES = 64 * 1024 * 1024
+"""What the answers to such requests may take in this process."""
+
+
+class MissingDriver(ImportError):
+    """The settings ask for Redis, whose library is not installed; `str()` of it is what to do."""
+
+
+class Shelves(NamedTuple):
+    """Where answers are kept."""
+
+    answers: Shelf | None
+    """For everybody who asks the same; None: nothing is kept."""
+    once: Shelf
+    """For those who send the same request again, and say so."""
+
+    async def close(self) -> None:
+        """Let go of both."""
+        await self.once.close()
+        if self.answers is not None:
+            await self.answers.close()
+
+
+def open_shelves(cache: Cache, state: State, clock: Clock) -> Shelves:
+    """Return the places that the settings ask for; Redis is reached for when it is first used.
+
+    Raises:
+        MissingDriver: the client of Redis is not installed.
+    """
+    most = cache.max_answer_bytes
+    if cache.backend == "redis":
+        answers, once = _redis(state, b"answers"), _redis(state, b"once")
+        return Shelves(
+            Shelf(answers, ttl_s=cache.ttl_s, max_answer_bytes=most),
+            Shelf(once, ttl_s=ONCE_TTL_S, max_answer_bytes=most),
+        )
+    kept = Shelf(MemoryStore(clock, max_bytes=ONCE_MAX_BYTES), ttl_s=ONCE_TTL_S, max_answer_bytes=most)
+    if cache.backend == "none":
+        return Shelves(None, kept)
+    store = MemoryStore(clock, max_bytes=cache.max_bytes)
+    return Shelves(Shelf(store, ttl_s=cache.ttl_s, max_answer_bytes=most), kept)
+
+
+def _redis(state: State, name: bytes) -> Store:
+    if state.redis_url is None:
+        raise ValueError("state.redis_url is not set, and cache.backend needs it")
+    if find_spec("redis") is None:
+        raise MissingDriver(
+            "cache.backend: redis needs a library that is not installed. Run: pip install 'vllm-gateway[redis]'"
+        )
+    from vllm_gateway.cache.redis import RedisStore  # noqa: PLC0415 - see the module
+
+    return RedisStore(state.redis_url.get_secret_value(), name=name)

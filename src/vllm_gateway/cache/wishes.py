@@ -1,0 +1,62 @@
+"""What a caller's headers say of keeping: `Cache-Control` and `Idempotency-Key`."""
+
+from dataclasses import dataclass
+
+from vllm_gateway.errors import FieldInvalid, Refusal
+from vllm_gateway.exchange import Headers
+
+MOST_NAME_BYTES = 255
+"""The longest idempotency key."""
+_CONFLICT = "This Idempotency-Key was used for another request. Use a new key for each request."
+
+
+class IdempotencyConflict(Refusal):
+    """The caller used the same idempotency key for a request that was not the same."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(_CONFLICT, param="Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller wants."""
+
+    reads: bool = True
+    """An answer that was kept will do."""
+    keeps: bool = True
+    """Its answer may be kept."""
+    once: str | None = None
+    """Its own name for the request, which is to be answered once however often it is sent."""
+
+
+_NONE = Wishes()
+
+
+def wishes_in(headers: Headers) -> Wishes:
+    """Return what the headers say.
+
+    Raises:
+        FieldInvalid: the idempotency key is empty, too long, or no plain text.
+    """
+    directives, once = b"", None
+    for name, value in headers:
+        if name == b"cache-control":
+            directives += b"," + value
+        elif name == b"idempotency-key":
+            once = _name(value)
+    if not directives:
+        return _NONE if once is None else Wishes(once=once)
+    said = {directive.strip().lower() for directive in directives.split(b",")}
+    keeps = b"no-store" not in said
+    return Wishes(reads=keeps and b"no-cache" not in said, keeps=keeps, once=once)
+
+
+def _name(value: bytes) -> str:
+    name = value.strip()
+    if not 0 < len(name) <= MOST_NAME_BYTES or not name.isascii() or not name.decode().isprintable():
+        sentence = f"An Idempotency-Key has between 1 and {MOST_NAME_BYTES} printable ASCII characters."
+        raise FieldInvalid(sentence, param="Idempotency-Key")
+    return name.decode()

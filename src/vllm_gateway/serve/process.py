@@ -1,0 +1,107 @@
+"""One process that serves: the server under the door, the one under the admin routes, and the first words."""
+
+import asyncio
+import gc
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import uvicorn
+
+from vllm_gateway.admission.keys.stores.choose import MissingDriver
+from vllm_gateway.admission.limits.choose import MissingClient
+from vllm_gateway.admission.screen.patterns import ScreenUnusable
+from vllm_gateway.edge.admin.listener import serving_beside
+from vllm_gateway.edge.app import App
+from vllm_gateway.edge.connection import bounded_protocol
+from vllm_gateway.edge.server import Server, Stop
+from vllm_gateway.serve.assembly import Parts
+from vllm_gateway.serve.listening import url_of
+from vllm_gateway.serve.making import is_embedded
+from vllm_gateway.sessions.stores.choose import MissingExtra
+from vllm_gateway.sessions.tokenizer import TokenizerUnusable
+from vllm_gateway.settings.model import Settings
+
+CANNOT_START = (MissingClient, MissingDriver, MissingExtra, ScreenUnusable, TokenizerUnusable)
+"""What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
+_LAST_WORDS_S = 2
+"""How long connections may stay open after the drain."""
+
+
+async def serve_parts(
+    settings: Settings,
+    parts: Parts,
+    listener: socket.socket,
+    *,
+    beside: socket.socket | None,
+    admin: App | None,
+    stop: Stop,
+    greet: Callable[[], None],
+) -> None:
+    """Serve on `listener`, and the admin routes on `beside`, until asked to stop and the drain is over."""
+    async with AsyncExitStack() as stack:
+        if admin is not None and beside is not None:
+            await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
+        config = server_config(settings, parts.door)
+        await Server(config, stop=stop, drain=parts.drain.run, greet=greet).serve(sockets=[listener])
+
+
+def server_config(settings: Settings, door: App) -> uvicorn.Config:
+    """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return uvicorn.Config(
+        door,
+        http=bounded_protocol(
+            max_head_bytes=settings.limits.max_header_bytes,
+            head_s=settings.timeouts.request_head_s,
+            body_s=settings.timeouts.request_body_s,
+        ),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_WORDS_S,
+    )
+
+
+def loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    """Return what makes the event loop; None is Python's own."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - there is none on Windows
+
+    return uvloop.Loop
+
+
+def first_words(settings: Settings, parts: Parts, listener: socket.socket, beside: socket.socket | None) -> str:
+    """Return where the gateway is, what is behind it, and one line that works."""
+    pool = parts.pool
+    url = url_of(listener)
+    admin = f"Admin routes on {url_of(beside)}/admin\n" if beside is not None else ""
+    usable = [replica for replica in pool.replicas if replica.is_usable]
+    models = list(dict.fromkeys(model for replica in usable for model in replica.models))
+    if is_embedded(settings):
+        behind = "No upstream is configured: the embedded engine answers. It invents its words; it is no model."
+    else:
+        behind = f"{len(usable)} of {len(pool.replicas)} replicas usable; models: {', '.join(models) or 'none yet'}."
+    body = f'{{"model": "{models[0] if models else "MODEL"}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    keys, key = "", ""
+    if parts.keys.are_asked_for:
+        key = "-H 'Authorization: Bearer YOUR_KEY' "
+        keys = "" if parts.keys.has_any else "No key exists yet. Make one: vllm-gateway keys create --name NAME\n"
+    return (
+        f"vllm-gateway on {url}\n{admin}{behind}\n{keys}Try it:\n\n"
+        f"  curl {url}/v1/chat/completions {key}-H 'Content-Type: application/json' -d '{body}'\n\n"
+    )
+
+
+def say(words: str) -> None:
+    """Print the first words."""
+    sys.stdout.write(words)
+    sys.stdout.flush()

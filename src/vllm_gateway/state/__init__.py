@@ -1,0 +1,1 @@
+"""The ways to the stores that several gateways share: Redis, PostgreSQL, and a file of SQLite."""

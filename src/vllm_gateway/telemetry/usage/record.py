@@ -1,0 +1,69 @@
+"""What is kept of a request that is over: numbers and names, nothing of what was said."""
+
+from typing import NamedTuple
+
+from vllm_gateway.clock import Clock
+from vllm_gateway.exchange import Exchange, Usage
+from vllm_gateway.outcomes import Outcome
+
+
+class UsageRecord(NamedTuple):
+    """One request that is over. A tuple, because that is made quickest and is a row as it stands."""
+
+    request_id: str
+    path: str
+    """Of a route that names something, the pattern: the name of a session lets one in."""
+    started: float
+    ended: float
+    outcome: str
+    status: int
+    """0 when there was no reply, as when the caller left before it."""
+    caller: str | None
+    """The id of the caller's key."""
+    model_asked: str | None
+    """As the caller wrote it."""
+    model: str | None
+    """The one that answered; None when it came to none."""
+    replica: str | None
+    attempts: int
+    resumed: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    first_token_s: float | None = None
+    """Seconds to the first token, where they were measured."""
+
+
+_NOTHING = Usage(0, 0)
+
+
+def record_of(exchange: Exchange, outcome: Outcome, clock: Clock) -> UsageRecord:
+    """Return what is kept of an exchange that ends now."""
+    usage = exchange.usage or _told_so_far(exchange)
+    asked = exchange.asked
+    ended = clock.wall()
+    return UsageRecord(
+        exchange.id,
+        exchange.operation.path,
+        ended - (clock.now() - exchange.started),
+        ended,
+        outcome,
+        exchange.status,
+        exchange.caller.id or None,
+        asked.model if asked is not None else None,
+        exchange.model,
+        exchange.replica,
+        exchange.attempts,
+        exchange.resumed,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+    )
+
+
+def _told_so_far(exchange: Exchange) -> Usage:
+    """Return what a stream that broke off had come to, as far as its replica said."""
+    watch = exchange.watch
+    if watch is None or not watch.has_data:
+        return _NOTHING
+    return watch.usage_so_far() or _NOTHING

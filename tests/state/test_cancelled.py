@@ -1,0 +1,132 @@
+"""D-07: a command that is cancelled leaves no answer to whoever uses its connection next."""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import pytest
+
+from tests.sessions.stores.conftest import postgres_place as postgres_place  # noqa: PLC0414 - a fixture here too
+from tests.sessions.stores.conftest import redis_place as redis_place  # noqa: PLC0414 - likewise
+from tests.sessions.stores.places import NOW, Place, session
+from tests.state.redis_rig import Cluster, Watched
+from vllm_gateway.sessions.stores.redis import RedisStore
+from vllm_gateway.sessions.stores.sql import SqlStore
+from vllm_gateway.state.redis import Client, connect
+from vllm_gateway.state.sql import postgres_database
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+
+CANCELS = int(os.environ.get("VLLM_GATEWAY_TEST_CANCELS", "4000"))  # noqa: TID251 - the tests' own setting
+AT_ONCE = 50
+KEYS = 500
+WAIT_S = 20.0
+
+Ask = Callable[[int], Awaitable[object]]
+"""Asks for what is kept under a number, and returns it."""
+
+
+async def cancel_at_random(
+    ask: Ask, expected: Callable[[int], object], under_way: Iterable[asyncio.Task[Any]] = ()
+) -> None:
+    """Ask until so many were cancelled, at any moment; some have an answer, and that is their own.
+
+    What goes on without those who asked for it is let come to its end now and then, so that it does not pile up.
+    """
+    chance = random.Random(7)  # noqa: S311 - a test that can be repeated
+    loop = asyncio.get_running_loop()
+    cancelled = answered = 0
+    takes_s = 0.001
+
+    async def one() -> None:
+        nonlocal answered
+        number = chance.randrange(KEYS)
+        assert await ask(number) == expected(number)
+        answered += 1
+
+    while cancelled < CANCELS:
+        started = loop.time()
+        tasks = [loop.create_task(one()) for _ in range(AT_ONCE)]
+        for task in tasks:
+            loop.call_later(chance.random() * 1.5 * takes_s, task.cancel)
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if task.cancelled():
+                cancelled += 1
+            else:
+                task.result()
+        while left := list(under_way):
+            await asyncio.wait(left)
+        takes_s = 0.9 * takes_s + 0.1 * (loop.time() - started)
+    assert answered > 0
+
+
+async def test_sessions_in_redis(redis_place: Place) -> None:
+    """Through the store of conversations, which lets go of callers but never of commands."""
+    await _sessions(redis_place)
+
+
+async def test_sessions_in_postgresql(postgres_place: Place) -> None:
+    """Likewise."""
+    await _sessions(postgres_place)
+
+
+async def _sessions(place: Place) -> None:
+    store = place.open()
+    assert isinstance(store, RedisStore | SqlStore)
+    for number in range(KEYS):
+        await store.create(session(f"s-{number}"))
+
+    async def ask(number: int) -> object:
+        found = await store.find(f"s-{number}", NOW)
+        return found and found.id
+
+    await cancel_at_random(ask, "s-{}".format, store._outage._running)
+    assert [await ask(number) for number in range(KEYS)] == [f"s-{number}" for number in range(KEYS)]
+
+
+async def test_bare_commands_of_redis(redis_url: str) -> None:
+    """Even a command that is broken off half way, as no store does: its connection is not used again."""
+    await _bare(connect(redis_url, wait_s=WAIT_S))
+
+
+async def test_bare_commands_behind_sentinel(watched_redis: Watched) -> None:
+    """Likewise."""
+    await _bare(connect(watched_redis.url, wait_s=WAIT_S))
+
+
+async def test_bare_commands_in_a_cluster(redis_cluster: Cluster) -> None:
+    """Likewise."""
+    await _bare(connect(redis_cluster.url, wait_s=WAIT_S))
+
+
+async def _bare(client: Client) -> None:
+    for number in range(KEYS):
+        await client.set(f"key-{number}", f"value-{number}")
+    try:
+        await cancel_at_random(lambda number: client.get(f"key-{number}"), _value)
+        every = await asyncio.gather(*(client.get(f"key-{number}") for number in range(KEYS)))
+        assert every == [_value(number) for number in range(KEYS)]
+    finally:
+        await client.aclose()
+
+
+def _value(number: int) -> bytes:
+    return f"value-{number}".encode()
+
+
+async def test_bare_statements_of_postgresql(postgres_url: str) -> None:
+    """Likewise: what is broken off gives up its connection, and the pool goes on."""
+    database = postgres_database(postgres_url, schema_lock=1, connections=8, wait_s=WAIT_S, connect_s=WAIT_S)
+
+    async def ask(number: int) -> object:
+        async with database.reader.connect() as connection:
+            return (await connection.exec_driver_sql(f"SELECT {number}")).scalar()
+
+    try:
+        await cancel_at_random(ask, int)
+        assert [await ask(number) for number in range(KEYS)] == list(range(KEYS))
+    finally:
+        await database.writer.dispose()

@@ -1,0 +1,210 @@
+"""`serve --workers N`: several processes that behave as one gateway."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.admission.limits.redis_process import RedisProcess
+from tests.serve.test_running import run_to_its_end, write_settings
+from tests.waiting import until
+from tests.wire.several import CHAT, HELLO, QUICK, SLOW, Several, is_running, several
+from tests.wire.test_earlier_deployments import replica
+from vllm_gateway.sim import RunningSim
+
+LIMIT = 20
+
+
+async def stream(door: Several) -> str:
+    """Ask for an answer that takes two seconds, over a connection of its own."""
+    body = {**HELLO, "stream": True, "max_tokens": 100, "ignore_eos": True}
+    return (await door.http.post(CHAT, json=body, headers={"connection": "close"})).text
+
+
+async def streaming(door: Several, sim: RunningSim, count: int) -> "asyncio.Future[list[str]]":
+    """Begin so many streams; return when all of them are under way."""
+    streams = asyncio.gather(*(stream(door) for _ in range(count)))
+    await until(lambda: sum(seen.target == CHAT for seen in sim.log.requests) == count, within_s=10)
+    return streams
+
+
+async def test_all_workers_serve_at_one_port(tmp_path: Path) -> None:
+    """The banner is printed once, connections are spread over both, and the admin routes tell of all of them."""
+    async with replica(SLOW) as sim, several(tmp_path, sim.url) as door:
+        assert len(door.workers) == 2
+        assert door.printed.count("vllm-gateway on") == 1
+        streams = await streaming(door, sim, 40)
+        assert min(door.connections()) >= 8
+        assert len((await door.admin.get("/admin/requests")).json()["data"]) == 40
+        (told,) = (await door.admin.get("/admin/replicas")).json()["data"]
+        assert (told["outstanding"], told["usable"]) == (40, True)
+        assert all(text.endswith("data: [DONE]\n\n") for text in await streams)
+        assert await door.stopped() == 0
+
+
+async def test_a_worker_that_is_killed_under_load_is_replaced(tmp_path: Path) -> None:
+    """Only what it was answering is lost; no new connection is refused, and soon there are two again."""
+    answered, lost = 0, 0
+
+    async def ask_on(door: Several, over: asyncio.Event) -> None:
+        nonlocal answered, lost
+        while not over.is_set():
+            try:
+                reply = await door.chat()
+            except httpx2.ConnectError:
+                raise
+            except httpx2.TransportError:
+                lost += 1
+            else:
+                assert reply.status_code == 200
+                answered += 1
+
+    async with replica(QUICK) as sim, several(tmp_path, sim.url) as door, asyncio.TaskGroup() as callers:
+        over = asyncio.Event()
+        for _ in range(8):
+            callers.create_task(ask_on(door, over))
+        await until(lambda: answered > 50, within_s=20)
+        first, second = door.workers
+        await door.killed(first)
+        before = answered
+        await until(lambda: answered > before + 100, within_s=20)
+        over.set()
+        assert second in door.workers
+        assert lost <= 8
+        assert f"(process {first}) ended by signal 9" in door.log.read_text()
+
+
+async def test_told_to_stop_all_workers_finish_their_streams(tmp_path: Path) -> None:
+    """Streams in both come to their proper end, and the status is 0."""
+    async with replica(SLOW) as sim, several(tmp_path, sim.url) as door:
+        streams = await streaming(door, sim, 20)
+        assert await door.stopped() == 0
+        assert all(text.endswith("data: [DONE]\n\n") for text in await streams)
+
+
+async def test_a_signal_to_the_whole_group_counts_once(tmp_path: Path) -> None:
+    """A terminal or a container sends it to every process; that is no order to drop everything."""
+    async with replica(SLOW) as sim, several(tmp_path, sim.url) as door:
+        streams = await streaming(door, sim, 10)
+        for pid in door.workers:
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGINT)
+        assert await door.stopped(signal.SIGINT) == 0
+        assert all(text.endswith("data: [DONE]\n\n") for text in await streams)
+
+
+async def test_settings_are_read_again_in_all_workers(tmp_path: Path) -> None:
+    """By SIGHUP, and in a worker that comes later; wrong ones change nothing anywhere."""
+    async with replica() as sim, several(tmp_path, sim.url) as door:
+        path = tmp_path / "gateway.yaml"
+        fixed = path.read_text()
+        path.write_text(f"{fixed}aliases: {{other: sim-small}}\n")
+        door.process.send_signal(signal.SIGHUP)
+        await until(lambda: door.log.read_text().count("settings read again: aliases") == 2)
+        path.write_text(f"{fixed}aliases: 5\n")
+        door.process.send_signal(signal.SIGHUP)
+        await until(lambda: "stay as they were" in door.log.read_text())
+        await door.killed(door.workers[0])
+        assert set(await door.statuses(20, model="other")) == {200}
+
+
+async def test_what_an_operator_does_holds_in_all_workers(tmp_path: Path) -> None:
+    """Replicas that were drained, added and removed, by whichever worker: all do so, one that comes later too."""
+    async with replica() as one, replica() as two, replica() as three, several(tmp_path, one.url, two.url) as door:
+        assert (await door.admin.post("/admin/replicas/default-1/drain", json={})).status_code == 200
+        assert (await door.admin.delete("/admin/replicas/default-2")).status_code == 200
+        added = await door.admin.post("/admin/replicas", json={"url": three.url})
+        assert added.status_code == 201, added.text
+        for _ in range(2):
+            for sim in (one, two, three):
+                sim.log.requests.clear()
+            assert set(await door.statuses(20)) == {200}
+            asked = [sum(seen.target == CHAT for seen in sim.log.requests) for sim in (one, two, three)]
+            assert asked == [0, 0, 20]
+            told = (await door.admin.get("/admin/replicas")).json()["data"]
+            assert sorted((row["url"], row["draining"]) for row in told) == sorted(
+                [(one.url, True), (three.url, False)]
+            )
+            await door.killed(door.workers[0])
+
+
+async def test_a_reload_by_the_admin_listener_holds_everywhere_when_it_answers(tmp_path: Path) -> None:
+    """The answer comes when all workers have read the settings again."""
+    async with replica() as sim, several(tmp_path, sim.url) as door:
+        with (tmp_path / "gateway.yaml").open("a") as settings:
+            settings.write("aliases: {other: sim-small}\n")
+        told = await door.admin.post("/admin/reload", json={})
+        assert told.json()["changed"] == ["aliases"]
+        assert set(await door.statuses(20, model="other")) == {200}
+
+
+async def test_a_key_opens_and_shuts_all_doors_at_once(tmp_path: Path) -> None:
+    """Made and revoked by one worker, known to all when that has answered; one with limits of its own is refused."""
+    async with replica() as sim, several(tmp_path, sim.url, auth="keys") as door:
+        made = (await door.admin.post("/admin/keys", json={"name": "ann"})).json()
+        door.http.headers["authorization"] = f"Bearer {made['key']}"
+        assert set(await door.statuses(20)) == {200}
+        await door.admin.delete(f"/admin/keys/{made['id']}")
+        assert set(await door.statuses(20)) == {401}
+        limited = await door.admin.post("/admin/keys", json={"name": "bob", "concurrent": 2})
+        assert limited.status_code == 400
+        assert "limits.backend" in limited.text
+
+
+async def test_the_embedded_engine_is_there_once(tmp_path: Path) -> None:
+    """All workers use the same, and one that is killed comes back at its place."""
+    async with several(tmp_path) as door:
+        engine, *workers = door.workers
+        assert len(workers) == 2
+        assert set(await door.statuses(10)) == {200}
+        await door.killed(engine)
+        for _ in range(150):
+            if set(await door.statuses(12)) == {200}:
+                break
+            await asyncio.sleep(0.1)
+        assert set(await door.statuses(10)) == {200}
+        assert await door.stopped() == 0
+
+
+async def test_workers_that_nobody_watches_any_more_stop(tmp_path: Path) -> None:
+    """When the process that watches is killed, the others finish and free the port."""
+    async with replica() as sim, several(tmp_path, sim.url) as door:
+        workers = door.workers
+        door.process.kill()
+        await until(lambda: not any(is_running(pid) for pid in workers), within_s=10)
+        with pytest.raises(httpx2.ConnectError):
+            await door.chat()
+
+
+@pytest.mark.servers
+async def test_limits_in_redis_are_exact_over_all_workers(tmp_path: Path) -> None:
+    """So many requests are let in, whichever worker they come to."""
+    redis = RedisProcess()
+    redis.start()
+    settings = f"limits:\n  backend: redis\n  requests_per_minute: {LIMIT}\nstate:\n  redis_url: {redis.url}\n"
+    try:
+        async with replica() as sim, several(tmp_path, sim.url, settings=settings) as door:
+            statuses = [status for _ in range(LIMIT) for status in await door.statuses(3)]
+            assert sorted(set(statuses)) == [200, 429]
+            assert LIMIT <= statuses.count(200) <= LIMIT + 2  # some become free while it lasts
+    finally:
+        redis.close()
+
+
+def test_what_workers_would_get_wrong_is_refused_by_name(tmp_path: Path) -> None:
+    """All of it at once, and nothing is started."""
+    write_settings(tmp_path, "workers: 2\nlimits: {tokens_per_minute: 5}\nsession: {backend: memory}\n")
+    ended = run_to_its_end(tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert [line.split()[1] for line in ended.stderr.splitlines()] == ["limits.tokens_per_minute", "session.backend"]
+
+
+def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
+    """One sentence, and the status is 1: the others are not even tried."""
+    write_settings(tmp_path, "workers: 4\nport: 0\nrules: {deny_patterns: ['(']}\n")
+    ended = run_to_its_end(tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count(" ERROR ") == 1
