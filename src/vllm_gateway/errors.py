@@ -19,6 +19,7 @@
     │   ├── BodyTooLarge         413
     │   ├── ContextTooLong       413  a turn does not fit into the model's context
     │   ├── MediaTypeWrong       415  the body is not announced as JSON
+    │   ├── IdempotencyConflict  422  the idempotency key was used for another request
     │   ├── BodyInvalid          422  fields of the body are wrong; `detail` lists them all
     │   ├── LimitReached         429  the caller has used what it may use for now
     │   │   └── BudgetSpent      429  and will not get more before tomorrow
@@ -210,6 +211,17 @@ class MediaTypeWrong(Refusal):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class IdempotencyConflict(Refusal):
+    """The caller used the same idempotency key for a request that was not the same."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        sentence = "This Idempotency-Key was used for another request. Use a new key for each request."
+        super().__init__(sentence, param="Idempotency-Key")
 
 
 class BodyInvalid(Refusal):

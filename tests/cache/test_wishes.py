@@ -2,8 +2,8 @@
 
 import pytest
 
-from vllm_gateway.cache.wishes import IdempotencyConflict, Wishes, wishes_in
-from vllm_gateway.errors import FieldInvalid
+from vllm_gateway.cache.wishes import Wishes, wishes_in
+from vllm_gateway.errors import FieldInvalid, IdempotencyConflict
 
 
 @pytest.mark.parametrize(

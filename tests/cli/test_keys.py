@@ -11,7 +11,6 @@ import yaml
 from tests.cli.conftest import Run
 from vllm_gateway import codec
 from vllm_gateway.admission.keys.secret import digest, has_right_checksum
-from vllm_gateway.admission.keys.stores import choose
 
 Rows = list[dict[str, object]]
 
@@ -162,7 +161,7 @@ def test_wrong_settings_are_told(run: Run, here: Path) -> None:
 def test_a_missing_driver_is_told(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exact command that installs it."""
     (here / "gateway.yaml").write_text("state: {database_url: 'postgresql://h/d'}\n")
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    monkeypatch.setattr("vllm_gateway.state.extras.find_spec", lambda _: None)
     code, _, err = run("keys", "list")
     assert (code, err.count("pip install 'vllm-gateway[postgres]'")) == (1, 1)
 

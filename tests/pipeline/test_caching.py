@@ -9,9 +9,8 @@ import pytest
 from tests.pipeline.cached import DONE, QUESTION, STREAM, STREAMED, USAGE, Cached, Reply, said, whole
 from tests.waiting import until
 from vllm_gateway import codec
-from vllm_gateway.cache.wishes import IdempotencyConflict
 from vllm_gateway.dialects.sse import payloads
-from vllm_gateway.errors import ReplicaFailed
+from vllm_gateway.errors import IdempotencyConflict, ReplicaFailed
 from vllm_gateway.exchange import Asked, Exchange, Headers, Keeping, Saying
 from vllm_gateway.pipeline.replaying import Give
 

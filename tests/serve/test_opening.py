@@ -6,7 +6,6 @@ import pytest
 from pydantic import SecretStr
 
 from tests.edge.admin.desk import Levers
-from vllm_gateway.admission.limits.choose import MissingClient
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.serve.opening import (
     open_admin,
@@ -19,6 +18,7 @@ from vllm_gateway.serve.opening import (
 )
 from vllm_gateway.settings.admission import Auth, Limits
 from vllm_gateway.settings.model import Settings, State, Upstream
+from vllm_gateway.state.extras import MissingExtra
 from vllm_gateway.telemetry.ledger import Ledger
 
 CLOCK = SystemClock()
@@ -59,5 +59,5 @@ async def test_redis_that_is_away_keeps_nothing_from_opening() -> None:
             open_metering(settings, limiter, deadlines, CLOCK),
         ):
             pass
-    except MissingClient:
+    except MissingExtra:
         pytest.fail("the development environment has Redis' client")

@@ -1,6 +1,5 @@
 """Which stores the settings ask for. The driver of Redis is imported where it is needed only."""
 
-from importlib.util import find_spec
 from typing import NamedTuple
 
 from vllm_gateway.cache.memory import MemoryStore
@@ -8,15 +7,12 @@ from vllm_gateway.cache.shelf import Shelf
 from vllm_gateway.cache.store import Store
 from vllm_gateway.clock import Clock
 from vllm_gateway.settings.model import Cache, State
+from vllm_gateway.state.extras import need
 
 ONCE_TTL_S = 86_400.0
 """How long a request with an idempotency key is answered as it was the first time."""
 ONCE_MAX_BYTES = 64 * 1024 * 1024
 """What the answers to such requests may take in this process."""
-
-
-class MissingDriver(ImportError):
-    """The settings ask for Redis, whose library is not installed; `str()` of it is what to do."""
 
 
 class Shelves(NamedTuple):
@@ -38,7 +34,7 @@ def open_shelves(cache: Cache, state: State, clock: Clock) -> Shelves:
     """Return the places that the settings ask for; Redis is reached for when it is first used.
 
     Raises:
-        MissingDriver: the client of Redis is not installed.
+        MissingExtra: the client of Redis is not installed.
     """
     most = cache.max_answer_bytes
     if cache.backend == "redis":
@@ -57,10 +53,7 @@ def open_shelves(cache: Cache, state: State, clock: Clock) -> Shelves:
 def _redis(state: State, name: bytes) -> Store:
     if state.redis_url is None:
         raise ValueError("state.redis_url is not set, and cache.backend needs it")
-    if find_spec("redis") is None:
-        raise MissingDriver(
-            "cache.backend: redis needs a library that is not installed. Run: pip install 'vllm-gateway[redis]'"
-        )
+    need("redis", "redis", "cache.backend: redis")
     from vllm_gateway.cache.redis import RedisStore  # noqa: PLC0415 - see the module
 
     return RedisStore(state.redis_url.get_secret_value(), name=name)

@@ -2,22 +2,11 @@
 
 from dataclasses import dataclass
 
-from vllm_gateway.errors import FieldInvalid, Refusal
+from vllm_gateway.errors import FieldInvalid
 from vllm_gateway.exchange import Headers
 
 MOST_NAME_BYTES = 255
 """The longest idempotency key."""
-_CONFLICT = "This Idempotency-Key was used for another request. Use a new key for each request."
-
-
-class IdempotencyConflict(Refusal):
-    """The caller used the same idempotency key for a request that was not the same."""
-
-    status = 422
-    code = "idempotency_key_reused"
-
-    def __init__(self) -> None:
-        super().__init__(_CONFLICT, param="Idempotency-Key")
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,9 @@ def _with_store(config: Path | None, work: "Callable[[KeyStore], Awaitable[int]]
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
     from vllm_gateway.admission.keys.store import NameAmbiguous, StoreUnusable  # noqa: PLC0415 - as above
-    from vllm_gateway.admission.keys.stores.choose import MissingDriver, open_key_store  # noqa: PLC0415 - as above
+    from vllm_gateway.admission.keys.stores.choose import open_key_store  # noqa: PLC0415 - as above
     from vllm_gateway.cli.loading import loaded_or_told  # noqa: PLC0415 - as above
+    from vllm_gateway.state.extras import MissingExtra  # noqa: PLC0415 - as above
 
     loaded = loaded_or_told(config)
     if loaded is None:
@@ -164,7 +165,7 @@ def _with_store(config: Path | None, work: "Callable[[KeyStore], Awaitable[int]]
 
     try:
         status = asyncio.run(run())
-    except (MissingDriver, NameAmbiguous, StoreUnusable) as fault:
+    except (MissingExtra, NameAmbiguous, StoreUnusable) as fault:
         return _told(str(fault))
     if warns and loaded.settings.auth.mode != "keys":
         sys.stderr.write(f"No key is asked for yet: auth.mode is {loaded.settings.auth.mode}; set it to keys.\n")

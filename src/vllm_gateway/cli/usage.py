@@ -69,7 +69,7 @@ def _show(settings: "Settings", question: "Question", key: str | None, tell: "Te
     """Print the answer; what goes wrong is told in one sentence."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
-    from vllm_gateway.telemetry.usage.choose import UsageUnavailable  # noqa: PLC0415 - as above
+    from vllm_gateway.state.extras import MissingExtra  # noqa: PLC0415 - as above
     from vllm_gateway.telemetry.usage.listing import described  # noqa: PLC0415 - as above
     from vllm_gateway.telemetry.usage.question import MAX_ROWS, day_name  # noqa: PLC0415 - as above
     from vllm_gateway.telemetry.usage.store import StoreUnusable  # noqa: PLC0415 - as above
@@ -78,7 +78,7 @@ def _show(settings: "Settings", question: "Question", key: str | None, tell: "Te
         return _told("No usage is written down: usage.backend is none. Set it to sqlite or postgres.")
     try:
         totals, names = asyncio.run(_ask(settings, question, key))
-    except (UsageUnavailable, StoreUnusable) as fault:
+    except (MissingExtra, StoreUnusable) as fault:
         return _told(str(fault))
     if not totals:
         sys.stderr.write(
@@ -109,13 +109,14 @@ async def _ask(settings: "Settings", question: "Question", key: str | None) -> "
 
 async def _names(settings: "Settings") -> "KeyNames":
     """Return the names of keys; without them the ids have to do."""
-    from vllm_gateway.admission.keys.stores.choose import MissingDriver, open_key_store  # noqa: PLC0415 - --help is quick
+    from vllm_gateway.admission.keys.stores.choose import open_key_store  # noqa: PLC0415 - --help is quick
     from vllm_gateway.edge.admin.usage import key_names  # noqa: PLC0415 - as above
+    from vllm_gateway.state.extras import MissingExtra  # noqa: PLC0415 - as above
     from vllm_gateway.telemetry.usage.names import KeyNames  # noqa: PLC0415 - as above
 
     try:
         store = open_key_store(settings.auth, settings.state)
-    except MissingDriver:
+    except MissingExtra:
         return KeyNames()
     try:
         return await key_names(store)

@@ -14,10 +14,10 @@ from vllm_gateway.cache.kept import Kept
 from vllm_gateway.cache.keys import answer_key, fingerprint, is_deterministic, once_key
 from vllm_gateway.cache.shelf import Shelf
 from vllm_gateway.cache.telling import Mark
-from vllm_gateway.cache.wishes import IdempotencyConflict, Wishes, wishes_in
+from vllm_gateway.cache.wishes import Wishes, wishes_in
 from vllm_gateway.clock import Clock
 from vllm_gateway.dialects.replayed import is_complete
-from vllm_gateway.errors import Failure, GatewayError
+from vllm_gateway.errors import Failure, GatewayError, IdempotencyConflict
 from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.embedding import Embedding, Query, is_embedding
 from vllm_gateway.pipeline.replaying import Bill, Relay, form_of, give, in_form, kept_of

@@ -90,7 +90,7 @@ class Metering:
             has_failed = False  # the caller left, or was stopped: the work was done for it
             raise
         finally:
-            is_charged = exchange.attempts > 0 and not is_handed_back
+            is_charged = (exchange.attempts > 0 or exchange.usage is not None) and not is_handed_back
             used = used_tokens(exchange, case, has_failed=has_failed)
             await self._limiter.settle(grant.name, meters, used, is_charged=is_charged)
 

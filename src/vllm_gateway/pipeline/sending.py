@@ -9,9 +9,11 @@ from vllm_gateway.dialects.recovery.recovery import ChunkRecovery
 from vllm_gateway.dialects.recovery.safety import Ways, ways_of
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
 from vllm_gateway.exchange import Asked, Exchange, Priority, Sink
+from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.clamp import Clamp, max_model_len
 from vllm_gateway.pipeline.falling_back import Answer, FallingBack
 from vllm_gateway.pipeline.metering import Metering
+from vllm_gateway.pipeline.replaying import Give
 from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.routing.affinity import Affinity, conversation_of
 from vllm_gateway.routing.policies import Policy
@@ -39,6 +41,8 @@ class Sending:
         prober: Prober,
         relay: Relay,
         metering: Metering,
+        caching: Caching,
+        bills_hits: bool,
         outgoing: Outgoing,
         policy_of: Callable[[str], Policy],
         affinity: Affinity,
@@ -52,6 +56,8 @@ class Sending:
         self._prober = prober
         self._relay = relay
         self._metering = metering
+        self._caching = caching
+        self._bills_hits = bills_hits
         self._outgoing = outgoing
         self._policy_of = policy_of
         self._falling_back = falling_back
@@ -78,6 +84,21 @@ class Sending:
         if self._clamp is not None:
             asked = await self._clamp.fitted(asked, model, serving, prefers=exchange.prefers)
         exchange.model = model
+        if not self._caching.concerns(exchange):
+            await self._relay_new(model, serving, exchange, asked, sink)
+            return
+        relay = partial(self._relay_new, model, serving)
+        bill = partial(self._bill, model, serving) if self._bills_hits and self._metering.concerns(exchange) else None
+        await self._caching.answer(exchange, asked, sink, relay, model=model, route=serving[0].route, bill=bill)
+
+    async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
+        """Have a kept answer given, within the limits."""
+        await self._metering.relay(exchange, asked, give, model=model, max_model_len=max_model_len(model, serving))
+
+    async def _relay_new(
+        self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, sink: Sink
+    ) -> None:
+        """Have one of `serving` answer, within the limits."""
         if self._screening is None and not self._metering.concerns(exchange):
             await self._relay_as(exchange, model, serving, asked, sink)  # by far the most common, and the shortest way
             return

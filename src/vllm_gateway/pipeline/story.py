@@ -107,4 +107,4 @@ def _success(exchange: Exchange) -> Outcome:
         return Outcome.BAD_REQUEST
     if exchange.resumed:
         return Outcome.OK_RESUMED
-    return Outcome.OK if exchange.attempts == 1 else Outcome.OK_RETRIED
+    return Outcome.OK if exchange.attempts <= 1 else Outcome.OK_RETRIED

@@ -18,6 +18,7 @@ AT_START: tuple[Place, ...] = (
     ("discovery",),
     ("metrics",),
     ("state",),
+    ("usage",),
     ("session", "backend"),
     ("session", "path"),
     ("session", "ttl_s"),

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from vllm_gateway.admission.rules.checking import Rules
+from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.rules.shape import check_size
 from vllm_gateway.dialects.operations import build_operations
 from vllm_gateway.edge.app import App, Door
@@ -14,11 +15,12 @@ from vllm_gateway.edge.house.first_shape import Entrance
 from vllm_gateway.edge.house.texts import allow_all
 from vllm_gateway.edge.lane import Receive, Scope, Send
 from vllm_gateway.pipeline.response import ResponseTeller
-from vllm_gateway.pipeline.screening import screening_for
+from vllm_gateway.pipeline.screening import Screening, screening_for
+from vllm_gateway.pipeline.sending import Sending
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.pipeline.turn import TurnTeller
 from vllm_gateway.serve.making import can_be_full, is_embedded, make_sending, make_table
-from vllm_gateway.serve.opening import open_lane, open_metering
+from vllm_gateway.serve.opening import open_caching, open_lane, open_metering
 from vllm_gateway.serve.relaying import open_relaying
 from vllm_gateway.serve.standing import Standing
 from vllm_gateway.settings.model import Settings
@@ -60,6 +62,8 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
                 clock=clock,
             )
         )
+        outgoing = Outgoing(settings, invented_secret=relaying.secret)
+        caching = await enter(open_caching(settings, standing.shelves, outgoing, clock))
         sending = make_sending(
             settings,
             table=table,
@@ -68,24 +72,10 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
             relaying=relaying,
             counting=standing.counting,
             metering=metering,
+            caching=caching,
             screening=screening,
         )
-        pipeline = Pipeline(
-            keys=standing.keys,
-            rules=Rules(settings),
-            screening=screening,
-            sending=sending,
-            turns=TurnTeller(
-                sending,
-                standing.kept.turns,
-                standing.counting,
-                tokenizers=standing.tokenizers,
-                settings=settings.session,
-                clock=clock,
-            ),
-            responses=ResponseTeller(sending, standing.kept.responses),
-            ledger=standing.ledger,
-        )
+        pipeline = _pipeline(settings, standing, sending, screening)
         view = View(
             table=table,
             screen=screening.check_fields if screening is not None else allow_all,
@@ -96,6 +86,26 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
         operations = build_operations(max_json_depth=settings.limits.max_json_depth, check_size=check_size)
         door = Door(operations, lane, house, max_body_bytes=settings.limits.max_body_bytes)
         yield Front(with_cors(door, settings.cors_origins), pipeline, view, has_rooms)
+
+
+def _pipeline(settings: Settings, standing: Standing, sending: Sending, screening: Screening | None) -> Pipeline:
+    turns = TurnTeller(
+        sending,
+        standing.kept.turns,
+        standing.counting,
+        tokenizers=standing.tokenizers,
+        settings=settings.session,
+        clock=standing.clock,
+    )
+    return Pipeline(
+        keys=standing.keys,
+        rules=Rules(settings),
+        screening=screening,
+        sending=sending,
+        turns=turns,
+        responses=ResponseTeller(sending, standing.kept.responses),
+        ledger=standing.ledger,
+    )
 
 
 Made = tuple[Front, AsyncExitStack]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.clock import Clock
+from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.clamp import Clamp
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.screening import Screening
@@ -29,6 +30,7 @@ def make_sending(
     relaying: Relaying,
     counting: Counting,
     metering: Metering,
+    caching: Caching,
     screening: Screening | None,
 ) -> Sending:
     """Return what has requests answered."""
@@ -42,6 +44,8 @@ def make_sending(
         falling_back=relaying.falling_back,
         resume=settings.resume,
         metering=metering,
+        caching=caching,
+        bills_hits=settings.cache.bill_hits,
         outgoing=Outgoing(settings, invented_secret=relaying.secret),
         clamp=Clamp(counting) if settings.rules.clamp_to_context else None,
         screening=screening,

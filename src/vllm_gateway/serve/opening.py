@@ -10,11 +10,14 @@ from vllm_gateway.admission.keys.stores.choose import open_key_store
 from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.admission.limits.choose import open_limiter
 from vllm_gateway.admission.limits.limiter import Limiter
+from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.cache.choose import Shelves, open_shelves
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
 from vllm_gateway.edge.admin.control import Control
 from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Lane
+from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.serve.apart import UnlimitedKeys, counts_apart
@@ -25,6 +28,8 @@ from vllm_gateway.sessions.stores.choose import open_store
 from vllm_gateway.sessions.turns import Turns
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.usage.choose import READ_S, WRITE_S, open_usage_store
+from vllm_gateway.telemetry.usage.writer import Writer
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.discovery import Discovery
 from vllm_gateway.upstream.key_check import KeyCheck
@@ -82,6 +87,7 @@ async def open_admin(
     store = open_key_store(settings.auth, settings.state)
     if counts_apart(settings):
         store = UnlimitedKeys(store)
+    usage = open_usage_store(settings.usage, settings.state, limit_s=READ_S)
     about = AdminSubjects(
         admin_key=settings.auth.admin_key.get_secret_value(),
         throttle=Throttle(clock),
@@ -91,10 +97,31 @@ async def open_admin(
         pool=pool,
         control=control,
         clock=clock,
+        usage=usage,
     )
     try:
         yield build_admin(about)
     finally:
+        await store.close()
+        if usage is not None:
+            await usage.close()
+
+
+@asynccontextmanager
+async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncIterator[None]:
+    """Have every exchange that `ledger` closes written down, if that is asked for."""
+    store = open_usage_store(settings.usage, settings.state, limit_s=WRITE_S)
+    if store is None:
+        yield
+        return
+    writer = Writer(store, keep_days=settings.usage.keep_days, clock=clock)
+    writer.open()
+    ledger.told.append(writer.take)
+    try:
+        yield
+    finally:
+        ledger.told.remove(writer.take)
+        await writer.close()
         await store.close()
 
 
@@ -106,6 +133,34 @@ async def open_counts(settings: Settings, clock: Clock) -> AsyncIterator[Limiter
         yield limiter
     finally:
         await limiter.close()
+
+
+@asynccontextmanager
+async def open_cache(settings: Settings, clock: Clock) -> AsyncIterator[Shelves]:
+    """Open the places where answers are kept."""
+    shelves = open_shelves(settings.cache, settings.state, clock)
+    try:
+        yield shelves
+    finally:
+        await shelves.close()
+
+
+@asynccontextmanager
+async def open_caching(
+    settings: Settings, shelves: Shelves, outgoing: Outgoing, clock: Clock
+) -> AsyncIterator[Caching]:
+    """Open what answers from there."""
+    caching = Caching(
+        answers=shelves.answers,
+        once=shelves.once,
+        outgoing=outgoing,
+        clock=clock,
+        any_temperature=settings.cache.any_temperature,
+    )
+    try:
+        yield caching
+    finally:
+        await caching.close()
 
 
 @asynccontextmanager

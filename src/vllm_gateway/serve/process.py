@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 
 import uvicorn
 
-from vllm_gateway.admission.keys.stores.choose import MissingDriver
-from vllm_gateway.admission.limits.choose import MissingClient
 from vllm_gateway.admission.screen.patterns import ScreenUnusable
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.app import App
@@ -20,11 +18,15 @@ from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.serve.assembly import Parts
 from vllm_gateway.serve.listening import url_of
 from vllm_gateway.serve.making import is_embedded
-from vllm_gateway.sessions.stores.choose import MissingExtra
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
 from vllm_gateway.settings.model import Settings
+from vllm_gateway.state.extras import MissingExtra
 
-CANNOT_START = (MissingClient, MissingDriver, MissingExtra, ScreenUnusable, TokenizerUnusable)
+CANNOT_START = (
+    MissingExtra,
+    ScreenUnusable,
+    TokenizerUnusable,
+)
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
 _LAST_WORDS_S = 2
 """How long connections may stay open after the drain."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.limits.limiter import Limiter
 from vllm_gateway.admission.turnstile import Turnstile
+from vllm_gateway.cache.choose import Shelves
 from vllm_gateway.clock import Clock
 from vllm_gateway.serve.learned import Learned
 from vllm_gateway.serve.making import make_prober
 from vllm_gateway.serve.opening import (
     Engine,
     Kept,
+    open_cache,
     open_counts,
     open_deadlines,
     open_discovery,
@@ -21,6 +23,7 @@ from vllm_gateway.serve.opening import (
     open_keys,
     open_pool,
     open_prober,
+    open_usage,
     open_waking,
 )
 from vllm_gateway.serve.tokenizers import Tokenizers
@@ -50,6 +53,7 @@ class Standing:
     deadlines: Deadlines
     keys: Keys
     limiter: Limiter
+    shelves: Shelves
     ledger: Ledger
     counting: Counting
     learned: Learned
@@ -64,6 +68,8 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        ledger = Ledger(clock)
+        await enter(open_usage(settings, ledger, clock))
         engine = await enter(open_engine(engine_url))
         kept = await enter(open_kept(settings, clock))
         pool = await enter(open_pool(settings, await engine.upstreams(settings), clock))
@@ -72,6 +78,7 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
         limiter = await enter(open_counts(settings, clock))
+        shelves = await enter(open_cache(settings, clock))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)
         pool.told.append(lambda change: _look(turnstile, change))
         learned = Learned(clock)
@@ -92,7 +99,8 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
             deadlines=deadlines,
             keys=keys,
             limiter=limiter,
-            ledger=Ledger(clock),
+            shelves=shelves,
+            ledger=ledger,
             counting=Counting(),
             learned=learned,
             tokenizers=tokenizers,

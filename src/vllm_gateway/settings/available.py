@@ -9,14 +9,6 @@ from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.places import Place
 
 NOT_YET: tuple[Place, ...] = (
-    ("cache", "backend"),
-    ("cache", "any_temperature"),
-    ("cache", "max_bytes"),
-    ("cache", "max_answer_bytes"),
-    ("cache", "bill_hits"),
-    ("usage", "backend"),
-    ("usage", "path"),
-    ("usage", "keep_days"),
     ("metrics", "public"),
     ("metrics", "include_replicas"),
 )

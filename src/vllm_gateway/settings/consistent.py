@@ -66,6 +66,12 @@ def _stores(settings: Settings) -> Iterator[tuple[Place, str]]:
         yield ("limits", "backend"), "needs the address of Redis; give it in state.redis_url"
     if session.backend == "postgres" and state.database_url is None:
         yield ("session", "backend"), "needs the address of PostgreSQL; give it in state.database_url"
+    if settings.cache.backend == "redis" and state.redis_url is None:
+        yield ("cache", "backend"), "needs the address of Redis; give it in state.redis_url"
+    if settings.usage.backend == "postgres" and state.database_url is None:
+        yield ("usage", "backend"), "needs the address of PostgreSQL; give it in state.database_url"
+    if settings.usage.backend != "sqlite" and settings.usage.path is not None:
+        yield ("usage", "path"), "is for the backend sqlite only; take it out, or set usage.backend to sqlite"
     if session.backend != "sqlite" and session.path is not None:
         yield ("session", "path"), "is for the backend sqlite only; take it out, or set session.backend to sqlite"
 

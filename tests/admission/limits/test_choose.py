@@ -9,6 +9,7 @@ from vllm_gateway.admission.limits.memory import MemoryLimiter
 from vllm_gateway.clock import HandClock
 from vllm_gateway.settings.admission import Limits
 from vllm_gateway.settings.model import State
+from vllm_gateway.state.extras import MissingExtra
 
 
 async def test_each_place_has_its_limiter() -> None:
@@ -27,7 +28,7 @@ def test_redis_needs_an_address() -> None:
 
 def test_redis_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says what to run."""
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    monkeypatch.setattr("vllm_gateway.state.extras.find_spec", lambda _: None)
     state = State(redis_url=SecretStr("redis://127.0.0.1:1/0"))
-    with pytest.raises(choose.MissingClient, match=r"pip install 'vllm-gateway\[redis\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'vllm-gateway\[redis\]'"):
         choose.open_limiter(Limits(backend="redis"), state, HandClock())

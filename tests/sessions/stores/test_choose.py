@@ -7,12 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from tests.house.test_command import imported_by
-from vllm_gateway.sessions.stores import choose
-from vllm_gateway.sessions.stores.choose import MissingExtra, open_store
+from vllm_gateway.sessions.stores.choose import open_store
 from vllm_gateway.sessions.stores.memory import MemoryStore
 from vllm_gateway.sessions.stores.redis import RedisStore
 from vllm_gateway.sessions.stores.sql import SqlStore
 from vllm_gateway.settings.model import Session, State
+from vllm_gateway.state.extras import MissingExtra
 
 STATE = State(redis_url=SecretStr("redis://h"), database_url=SecretStr("postgresql://h/d"))
 DRIVERS = {"sqlalchemy", "aiosqlite", "asyncpg", "redis"}
@@ -44,7 +44,7 @@ async def test_the_file_is_in_the_users_folder(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(("backend", "library"), [("postgres", "asyncpg"), ("redis", "redis")])
 def test_a_missing_driver_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, backend: str, library: str) -> None:
     """The exact command."""
-    monkeypatch.setattr(choose, "find_spec", lambda name: None if name == library else name)
+    monkeypatch.setattr("vllm_gateway.state.extras.find_spec", lambda name: None if name == library else name)
     with pytest.raises(MissingExtra, match=rf"pip install 'vllm-gateway\[{backend}\]'$"):
         open_store(Session.model_validate({"backend": backend}), STATE)
 

@@ -8,8 +8,9 @@ from pydantic import SecretStr
 
 from tests.telemetry.usage.records import entries, record
 from vllm_gateway.settings.model import State, Usage
+from vllm_gateway.state.extras import MissingExtra
 from vllm_gateway.telemetry.usage import choose
-from vllm_gateway.telemetry.usage.choose import UsageUnavailable, open_usage_store
+from vllm_gateway.telemetry.usage.choose import open_usage_store
 from vllm_gateway.telemetry.usage.database import DatabaseStore
 
 ADDRESS = State(database_url=SecretStr("postgres://127.0.0.1:9/usage"))
@@ -48,12 +49,12 @@ async def test_postgres_is_reached_when_it_is_used() -> None:
 
 def test_postgres_without_an_address_is_told() -> None:
     """By the name of the setting that is missing."""
-    with pytest.raises(UsageUnavailable, match=r"state\.database_url"):
+    with pytest.raises(ValueError, match=r"state\.database_url"):
         open_usage_store(Usage(backend="postgres"), State(), limit_s=1)
 
 
 def test_a_missing_driver_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra has a name."""
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
-    with pytest.raises(UsageUnavailable, match=r"pip install 'vllm-gateway\[postgres\]'"):
+    monkeypatch.setattr("vllm_gateway.state.extras.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'vllm-gateway\[postgres\]'"):
         open_usage_store(Usage(backend="postgres"), ADDRESS, limit_s=1)

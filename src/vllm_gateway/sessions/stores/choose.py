@@ -1,6 +1,5 @@
 """Which store the settings ask for. Drivers are imported for the one that is chosen only."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -9,10 +8,7 @@ from vllm_gateway.sessions.store import Store
 from vllm_gateway.sessions.stores.memory import MemoryStore
 from vllm_gateway.settings.model import Session, State
 from vllm_gateway.settings.state_folder import state_folder
-
-
-class MissingExtra(ImportError):
-    """The settings ask for something whose library is not installed; `str()` of it is what to do."""
+from vllm_gateway.state.extras import need
 
 
 def open_store(session: Session, state: State) -> Store:
@@ -40,7 +36,7 @@ def _sqlite(path: str | None) -> Store:
 
 
 def _postgres(url: str) -> Store:
-    _need("asyncpg", "postgres")
+    need("asyncpg", "postgres", "session.backend: postgres")
     from vllm_gateway.sessions.stores.sql import SqlStore  # noqa: PLC0415 - see the module
     from vllm_gateway.sessions.stores.sql_engines import postgres_database  # noqa: PLC0415 - see the module
 
@@ -48,17 +44,10 @@ def _postgres(url: str) -> Store:
 
 
 def _redis(url: str) -> Store:
-    _need("redis", "redis")
+    need("redis", "redis", "session.backend: redis")
     from vllm_gateway.sessions.stores.redis import RedisStore  # noqa: PLC0415 - see the module
 
     return RedisStore(url)
-
-
-def _need(library: str, extra: str) -> None:
-    if find_spec(library) is None:
-        raise MissingExtra(
-            f"session.backend: {extra} needs a library that is not installed. Run: pip install 'vllm-gateway[{extra}]'"
-        )
 
 
 def _address(url: SecretStr | None, name: str) -> str:

@@ -1,16 +1,12 @@
 """The ledger's table in SQLite or PostgreSQL."""
 
 import asyncio
-import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    URL,
     BigInteger,
     Column,
     ColumnElement,
@@ -24,19 +20,17 @@ from sqlalchemy import (
     and_,
     case,
     delete,
-    event,
     func,
     inspect,
     select,
-    text,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from vllm_gateway.outcomes import Outcome
+from vllm_gateway.state.sql import Database, postgres_database, sqlite_database
 from vllm_gateway.telemetry.usage.question import MAX_ROWS, Question, Total
 from vllm_gateway.telemetry.usage.rows import plain, row_of
 from vllm_gateway.telemetry.usage.store import Entry, StoreUnusable
@@ -45,7 +39,7 @@ TABLE = "vllm_gateway_usage"
 _CONNECT_S = 5.0
 _MORE_S = 5.0
 """How much longer than its statements an operation may take."""
-_POOL_SIZE = 2
+_CONNECTIONS = 2
 _TABLE_LOCK = 0x76_67_77_75
 """Names the lock that gateways take while they make the table; any number that nothing else uses."""
 
@@ -85,26 +79,16 @@ _GROUPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A database, opened by its first use."""
-
-    engine: AsyncEngine
-    limit_s: float
-    """How long a statement may take, or wait for a lock."""
-    faults: tuple[type[Exception], ...] = ()
-    prepare: Callable[[], None] = lambda: None
-    """Makes the place before it is first written to; it may block."""
-    is_there: Callable[[], bool] = lambda: True
-
-
 class DatabaseStore:
     """Keeps records in one table, which is made by the first that is written; reading makes nothing."""
 
-    def __init__(self, place: _Place) -> None:
-        self._place = place
-        self._faults: tuple[type[Exception], ...] = (*place.faults, SQLAlchemyError, OSError, TimeoutError)
-        self._insert = insertion(place.engine.dialect)
+    def __init__(self, database: Database, *, limit_s: float, is_there: Callable[[], bool] = lambda: True) -> None:
+        """Reach for a database in which a statement may take `limit_s`; where it is not there yet, nothing is read."""
+        self._database = database
+        self._limit_s = limit_s
+        self._is_there = is_there
+        self._insert = insertion(database.writer.dialect)
+        self._faults: tuple[type[Exception], ...] = (*database.faults, OSError, TimeoutError)
         self._is_made = False
 
     async def write(self, entries: Sequence[Entry]) -> None:
@@ -115,7 +99,7 @@ class DatabaseStore:
 
     async def totals(self, question: Question) -> list[Total]:
         """Return the sums that are asked for, one more than `MAX_ROWS` at most."""
-        if not self._place.is_there():
+        if not self._is_there():
             return []
         groups = [_GROUPS[name] for name in question.by]
         sums = (_usage.c.prompt_tokens, _usage.c.completion_tokens, _usage.c.cached_tokens)
@@ -127,7 +111,7 @@ class DatabaseStore:
             .order_by(*(column.nulls_first() for column in groups))
             .limit(MAX_ROWS + 1)
         )
-        async with self._reaching(), self._place.engine.connect() as connection:
+        async with self._reaching(), self._database.reader.connect() as connection:
             if not await _is_made(connection):
                 return []
             return [_total(question.by, tuple(row)) for row in await connection.execute(statement)]
@@ -141,25 +125,32 @@ class DatabaseStore:
 
     async def close(self) -> None:
         """Let go of connections and files."""
-        await self._place.engine.dispose()
+        await self._database.reader.dispose()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         """Give a transaction that is committed at the end; the first makes what is missing."""
         async with self._reaching():
             if not self._is_made:
-                await asyncio.to_thread(self._place.prepare)
-            async with self._place.engine.begin() as connection:
+                await asyncio.to_thread(self._database.prepare)
+            async with self._database.turn_to_write, self._database.writer.begin() as connection:
                 if not self._is_made:
-                    await _make(connection)
+                    await self._make(connection)
                 yield connection
             self._is_made = True
+
+    async def _make(self, connection: AsyncConnection) -> None:
+        """Make the table where it is missing; no other gateway makes it meanwhile."""
+        if self._database.turn_to_make is not None:
+            await connection.execute(self._database.turn_to_make)
+        await connection.execute(CreateTable(_usage, if_not_exists=True))
+        await connection.execute(CreateIndex(_BY_DAY, if_not_exists=True))
 
     @asynccontextmanager
     async def _reaching(self) -> AsyncIterator[None]:
         """Have the driver's faults told as the one that callers know."""
         try:
-            async with asyncio.timeout(self._place.limit_s + _MORE_S):
+            async with asyncio.timeout(self._limit_s + _MORE_S):
                 yield
         except self._faults as fault:
             raise StoreUnusable(f"The usage ledger's database cannot be used: {_reason(fault)}.") from fault
@@ -167,43 +158,21 @@ class DatabaseStore:
 
 def sqlite_store(path: Path, *, limit_s: float) -> DatabaseStore:
     """Return the store in a file."""
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        hide_parameters=True,
-        pool_size=_POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=limit_s,
-        connect_args={"timeout": limit_s},
-    )
-    event.listen(engine.sync_engine, "connect", _set_up)
-    return DatabaseStore(_Place(engine, limit_s, (sqlite3.Error,), lambda: _make_file(path), path.exists))
+    database = sqlite_database(path, connections=_CONNECTIONS, wait_s=limit_s)
+    return DatabaseStore(database, limit_s=limit_s, is_there=path.exists)
 
 
 def postgres_store(url: str, *, limit_s: float) -> DatabaseStore:
     """Return the store in the database at an address as libpq reads it."""
-    import asyncpg  # noqa: PLC0415 - an extra, which SQLite does without
-
-    address = "postgresql://" + url.partition("://")[2]
-
-    async def connect() -> Any:  # noqa: ANN401 - SQLAlchemy's adapter takes the driver's own connection
-        return await asyncpg.connect(
-            address,
-            timeout=_CONNECT_S,
-            command_timeout=limit_s,
-            server_settings={"application_name": "vllm-gateway usage"},
-        )
-
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        hide_parameters=True,
-        pool_size=_POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=limit_s,
-        pool_pre_ping=True,
+    database = postgres_database(
+        url,
+        schema_lock=_TABLE_LOCK,
+        connections=_CONNECTIONS,
+        wait_s=limit_s,
+        connect_s=_CONNECT_S,
+        application="vllm-gateway usage",
     )
-    faults = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-    return DatabaseStore(_Place(engine, limit_s, faults))
+    return DatabaseStore(database, limit_s=limit_s)
 
 
 def insertion(dialect: Dialect) -> str:
@@ -227,29 +196,6 @@ def _total(by: tuple[str, ...], values: tuple[Any, ...]) -> Total:
 
 async def _is_made(connection: AsyncConnection) -> bool:
     return await connection.run_sync(lambda inner: inspect(inner).has_table(TABLE))
-
-
-async def _make(connection: AsyncConnection) -> None:
-    """Make the table where it is missing; no other gateway makes it meanwhile."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_TABLE_LOCK})"))
-    await connection.execute(CreateTable(_usage, if_not_exists=True))
-    await connection.execute(CreateIndex(_BY_DAY, if_not_exists=True))
-
-
-def _set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter of aiosqlite's connection
-    """Make a connection keep what it acknowledges, whatever becomes of the machine."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _make_file(path: Path) -> None:
-    """Make the file where there is none, readable by its owner only, and have it keep a write-ahead log."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(path, timeout=_CONNECT_S)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _reason(fault: Exception) -> str:

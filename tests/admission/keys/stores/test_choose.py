@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from vllm_gateway.admission.keys.stores import choose
-from vllm_gateway.admission.keys.stores.choose import MissingDriver, open_key_store
+from vllm_gateway.admission.keys.stores.choose import open_key_store
 from vllm_gateway.admission.keys.stores.database import DatabaseStore
 from vllm_gateway.admission.keys.stores.file import FileStore
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import State
+from vllm_gateway.state.extras import MissingExtra
 
 DATABASE = State(database_url=SecretStr("postgresql://h/d"))
 
@@ -38,6 +38,6 @@ def test_a_file_comes_first_then_the_database_then_the_users_folder(
 
 def test_a_missing_driver_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exact command."""
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
-    with pytest.raises(MissingDriver, match=r"pip install 'vllm-gateway\[postgres\]'$"):
+    monkeypatch.setattr("vllm_gateway.state.extras.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'vllm-gateway\[postgres\]'$"):
         open_key_store(Auth(), DATABASE)

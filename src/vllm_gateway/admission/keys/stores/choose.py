@@ -1,6 +1,5 @@
 """Which store the settings ask for. Drivers are imported for the one that is chosen only."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from vllm_gateway.admission.keys.store import KeyStore
@@ -8,19 +7,16 @@ from vllm_gateway.admission.keys.stores.file import FileStore
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import State
 from vllm_gateway.settings.state_folder import state_folder
+from vllm_gateway.state.extras import need
 
 FILE_NAME = "keys.yaml"
-
-
-class MissingDriver(ImportError):
-    """The settings ask for a database whose library is not installed; `str()` of it is what to do."""
 
 
 def open_key_store(auth: Auth, state: State) -> KeyStore:
     """Return where client keys are kept; it reaches for its place when it is first used.
 
     Raises:
-        MissingDriver: the database's driver is not installed.
+        MissingExtra: the database's driver is not installed.
     """
     if auth.keys_file is not None:
         return FileStore(Path(auth.keys_file).expanduser())
@@ -30,10 +26,7 @@ def open_key_store(auth: Auth, state: State) -> KeyStore:
 
 
 def _database(url: str) -> KeyStore:
-    if find_spec("asyncpg") is None:
-        raise MissingDriver(
-            "state.database_url needs a library that is not installed. Run: pip install 'vllm-gateway[postgres]'"
-        )
+    need("asyncpg", "postgres", "state.database_url")
     from vllm_gateway.admission.keys.stores.database import postgres_store  # noqa: PLC0415 - see the module
 
     return postgres_store(url)
