@@ -17,13 +17,15 @@ NOBODY = "redis://127.0.0.1:1/0"
 BACK_S = 5.0
 
 
-def _limiter(url: str) -> FallbackLimiter:
-    return FallbackLimiter(RedisLimiter(url), MemoryLimiter(SystemClock()))
+async def _opened(url: str) -> FallbackLimiter:
+    limiter = FallbackLimiter(RedisLimiter(url), MemoryLimiter(SystemClock()))
+    await limiter.open()
+    return limiter
 
 
 async def test_rates_and_slots_are_counted_locally() -> None:
     """F-09: from the first request on, from beginning to end."""
-    limiter = _limiter(NOBODY)
+    limiter = await _opened(NOBODY)
     meters = [per_minute(2), slots(1)]
     assert left_of(await limiter.reserve("a", meters)) == [1, 0]
     assert not (await limiter.reserve("b", meters)).is_admitted
@@ -36,7 +38,7 @@ async def test_rates_and_slots_are_counted_locally() -> None:
 
 async def test_budgets_let_nobody_in() -> None:
     """F-09: nothing is spent unchecked."""
-    limiter = _limiter(NOBODY)
+    limiter = await _opened(NOBODY)
     with pytest.raises(BudgetUnchecked):
         await limiter.reserve("a", [per_minute(2), budget(100, 1)])
     assert limiter.counters["fail_closed"] == 1
@@ -45,7 +47,7 @@ async def test_budgets_let_nobody_in() -> None:
 
 async def test_each_gateway_has_its_share() -> None:
     """At least one of everything; and what is larger than a share, but not than the whole, takes all of it."""
-    limiter = _limiter(NOBODY)
+    limiter = await _opened(NOBODY)
     limiter._gateways = 3
     assert left_of(await limiter.reserve("a", [per_minute(9), slots(2), tokens(900, 400)])) == [2, 0, 0]
     assert (await limiter.reserve("b", [tokens(900, 901, "key:b")])).refused_by == 0
@@ -54,7 +56,7 @@ async def test_each_gateway_has_its_share() -> None:
 
 async def test_an_absent_redis_is_not_asked_again_and_again() -> None:
     """After some errors only the gateway's own announcement asks it."""
-    limiter = _limiter(NOBODY)
+    limiter = await _opened(NOBODY)
     for number in range(50):
         await limiter.reserve(str(number), [per_minute(100)])
     assert ERRORS_IN_A_ROW <= limiter.counters["redis_errors"] <= ERRORS_IN_A_ROW + 2
@@ -62,10 +64,20 @@ async def test_an_absent_redis_is_not_asked_again_and_again() -> None:
 
 
 @pytest.mark.servers
+async def test_gateways_know_each_other_before_anybody_asks_them(redis_process: RedisProcess) -> None:
+    """If Redis goes before a gateway's first request, that gateway holds its share and no more."""
+    limiters = [await _opened(redis_process.url) for _ in range(2)]
+    redis_process.kill()
+    assert left_of(await limiters[1].reserve("first", [per_minute(100)])) == [49]
+    for limiter in limiters:
+        await limiter.close()
+
+
+@pytest.mark.servers
 @pytest.mark.parametrize("how", ["paused", "killed"])
 async def test_redis_goes_and_comes_back(redis_process: RedisProcess, how: str) -> None:
     """F-09: no request waits for longer than the limit, soon none waits at all, and then all count together again."""
-    limiter = _limiter(redis_process.url)
+    limiter = await _opened(redis_process.url)
     meters = [per_minute(1000), slots(1000)]
     assert (await limiter.reserve("before", meters)).is_admitted
     (redis_process.pause if how == "paused" else redis_process.kill)()
@@ -88,7 +100,7 @@ async def test_redis_goes_and_comes_back(redis_process: RedisProcess, how: str) 
 @pytest.mark.servers
 async def test_what_began_locally_ends_locally(redis_process: RedisProcess) -> None:
     """Though Redis is back by then."""
-    limiter = _limiter(redis_process.url)
+    limiter = await _opened(redis_process.url)
     redis_process.kill()
     for number in range(ERRORS_IN_A_ROW):
         await limiter.reserve(str(number), [slots(ERRORS_IN_A_ROW)])

@@ -53,11 +53,15 @@ class FallbackLimiter:
         self._gateways = 1
         self._errors = 0
         self._is_away = False
-        self._in_touch: asyncio.Task[None] | None = None
         self._local: dict[str, tuple[Meter, ...]] = {}
         """The requests that were let in locally, with the meters that counted for them."""
         self._tasks = Tasks("limits")
         self.counters: Counter[str] = shared.counters
+
+    async def open(self) -> None:
+        """Make this gateway known to the others before its first request, so that shares are right from then on."""
+        await self._ask()
+        self._tasks.start(self._keep_in_touch(), name="keep in touch")
 
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
@@ -65,8 +69,6 @@ class FallbackLimiter:
         Raises:
             BudgetUnchecked: one of them is a budget, and Redis does not answer.
         """
-        if self._in_touch is None:
-            self._in_touch = self._tasks.start(self._keep_in_touch(), name="keep in touch")
         if not self._is_away:
             try:
                 reserved = await self._shared.reserve(name, meters)
@@ -137,8 +139,8 @@ class FallbackLimiter:
     async def _keep_in_touch(self) -> None:
         """Announce this gateway again and again; the answer tells that Redis is back, and no request waits for it."""
         while True:
-            await self._ask()
             await asyncio.sleep(ANNOUNCE_S)
+            await self._ask()
 
     async def _ask(self) -> None:
         try:

@@ -47,6 +47,10 @@ class Limiter(Protocol):
     counters: Counter[str]
     """How often the limiter could not do what it is there for, by what it did instead."""
 
+    async def open(self) -> None:
+        """Begin; a place that is away does not keep anybody from it."""
+        ...
+
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what the request `name` wants of all `meters`, or nothing of any."""
         ...

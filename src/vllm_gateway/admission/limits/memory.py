@@ -50,6 +50,9 @@ class MemoryLimiter:
         self._open: dict[str, _Open] = {}
         self.counters: Counter[str] = Counter()
 
+    async def open(self) -> None:
+        """Begin at once."""
+
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what a request wants of all meters, or nothing of any."""
         now = self._now()
