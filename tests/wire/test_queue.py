@@ -9,8 +9,8 @@ import httpx2
 
 from tests.gateway import Gateway, gateway
 from tests.waiting import until
+from tests.wire.crowd import PATIENCE_S, Held, crowd, held
 from tests.wire.sims import asked, fast
-from vllm_gateway.outcomes import Outcome
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import RunningSim, SimSettings, start
 
@@ -117,39 +117,32 @@ async def test_a_light_caller_does_not_wait_behind_heavy_ones() -> None:
     keys = [f"greedy-key-{number:02}" for number in range(50)]
     light = "light-key-0123"
     auth = {"mode": "keys", "client_keys": [*keys, light]}
-    many = httpx2.Limits(max_connections=None)
     async with (
-        Small(PLACES, fast(ttft_ms=40), auth=auth, queue={"size": 5000}) as (_, door),
-        httpx2.AsyncClient(base_url=door.url, limits=many, timeout=60, trust_env=False) as crowd,
+        held(PLACES, auth=auth, queue={"size": 5000, "wait_s": 600}) as (replica, door),
+        crowd(door, keys * 24),
     ):
-        greedy = [
-            asyncio.get_running_loop().create_task(
-                crowd.post(CHAT, json=HELLO, headers={"authorization": f"Bearer {key}"})
-            )
-            for key in keys
-            for _ in range(24)
-        ]
-        await until(lambda: len(door.parts.ledger.live) > 1000, within_s=20)
-        waits = [await waited(door, light) for _ in range(12)]
-        left = sum(not task.done() for task in greedy)
-        for task in greedy:
-            task.cancel()
-        await asyncio.wait(greedy)
-    assert left > 50  # there was a queue all the time
+        await until(lambda: len(door.parts.ledger.live) == 1200, within_s=PATIENCE_S)
+        waits = [await waited(replica, door, light) for _ in range(12)]
+        assert len(door.parts.ledger.live) > 200  # there was a queue all the time
     assert statistics.quantiles(waits, n=20)[-1] < 2
 
 
-async def waited(door: Gateway, key: str) -> float:
-    """Ask, a moment after the time before: a caller who asks all the time is not light.
+async def waited(replica: Held, door: Gateway, key: str) -> float:
+    """Ask, and ask no more until some others were answered too: a caller who asks all the time is not light.
 
     Return how long it waited, in mean times of an answer: so long as every place was given anew once. Counted like
     that it does not matter how busy the machine is.
     """
-    await asyncio.sleep(0.3)
-    before = door.parts.ledger.outcomes[Outcome.OK]
-    assert (await ask(door, key)).status_code == 200
-    others = door.parts.ledger.outcomes[Outcome.OK] - before - 1
-    return others / PLACES - 1
+    turnstile = door.parts.fronts._standing.turnstile
+    before, others = turnstile.waiting, -1
+    async with crowd(door, [key]):
+        await until(lambda: turnstile.waiting == before + 1, within_s=PATIENCE_S)
+        while key.encode() not in replica.asked[-1]:
+            await replica.let_go()
+            others += 1
+        for _ in range(60):
+            await replica.let_go()
+    return others / PLACES
 
 
 async def test_a_replica_that_says_it_is_full_is_believed() -> None:
