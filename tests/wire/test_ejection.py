@@ -162,5 +162,5 @@ async def test_a_request_that_takes_replicas_down_is_tried_on_two_and_no_more() 
 
 async def die_of_a_request(sim: RunningSim) -> None:
     """Crash when a request comes."""
-    await until(lambda: bool(asked(sim)), within_s=10)
+    await until(lambda: bool(asked(sim)))
     sim.stop_listening(cut=True)

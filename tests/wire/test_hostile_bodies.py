@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway import Gateway, gateway, raw
 from tests.scripted import Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, differing, is_well, post, statuses
 from tests.wire.sims import asked, fast, fleet
 
@@ -99,7 +99,7 @@ async def raw_in_two(door: Gateway, first: bytes, second: bytes) -> bytes:
     writer.write(first)
     await until(lambda: bool(door.parts.ledger.live))
     writer.write(second)
-    answer = await asyncio.wait_for(reader.read(-1), 3)
+    answer = await asyncio.wait_for(reader.read(-1), PATIENCE_S)
     writer.close()
     return answer
 

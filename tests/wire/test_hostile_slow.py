@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.gateway import Gateway
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, post, statuses
 from tests.wire.sims import asked, fast, fleet
 from vllm_gateway.outcomes import Outcome
@@ -29,7 +29,7 @@ async def trickle(door: Gateway, at_once: bytes, slowly: bytes, *, every_s: floa
                 await asyncio.sleep(every_s)
                 writer.write(bytes([byte]))
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         sending = group.create_task(send())
         answer = await reader.read(-1)
         sending.cancel()
@@ -114,7 +114,7 @@ async def test_the_time_of_a_second_request_is_its_own() -> None:
             assert statuses(await reader.readuntil(b"\r\n\r\n")) == [200]
             await asyncio.sleep(LIMIT_S * 0.6)
         writer.write(post()[:20])
-        assert statuses(await asyncio.wait_for(reader.read(-1), 2))[-1:] == [408]
+        assert statuses(await asyncio.wait_for(reader.read(-1), PATIENCE_S))[-1:] == [408]
         writer.close()
 
 
@@ -124,7 +124,7 @@ async def test_the_beginning_of_a_next_request_does_not_end_an_answer() -> None:
     async with fleet(fast(itl_ms=50), timeouts={"request_head_s": 0.1}) as (_, door):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(post(body=streamed) + b"GET /li")
-        answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 3)
+        answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), PATIENCE_S)
         assert b"data: [DONE]" in answer
         writer.close()
 
@@ -162,7 +162,7 @@ async def test_hundreds_of_slow_callers_change_nothing_for_others() -> None:
         together = await times(door)
         assert together[30] < alone[30] * 3 + 0.01
         assert together[-2] < alone[-2] * 3 + 0.1
-        answers = await asyncio.gather(*(asyncio.wait_for(reader.read(-1), 6) for reader, _ in slow))
+        answers = await asyncio.gather(*(asyncio.wait_for(reader.read(-1), PATIENCE_S) for reader, _ in slow))
         assert {tuple(statuses(each)) for each in answers} == {(408,)}
         for _, writer in slow:
             writer.close()

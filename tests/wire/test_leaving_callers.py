@@ -14,7 +14,7 @@ import pytest
 
 from tests.gateway import Gateway, gateway
 from tests.scripted import Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, post
 from tests.wire.sims import asked, fast, fleet
 from tests.wire.test_earlier_deployments import replica
@@ -69,7 +69,7 @@ async def test_the_replica_is_free_at_once(moment: str, how: str) -> None:
             at_work.clear()
             reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
             writer.write(post(body=STREAMED))
-            await asyncio.wait_for(at_work.wait(), 3)
+            await asyncio.wait_for(at_work.wait(), PATIENCE_S)
             if moment in {"in the stream", "behind the last token"}:
                 await reader.readuntil(TOKEN)
             if moment == "while it does not read":
@@ -142,8 +142,8 @@ async def test_a_thousand_who_leave_block_no_place() -> None:
                     assert reader is not None
 
         await asyncio.gather(*map(come_and_go, range(20)))
-        await until(lambda: is_at_rest(door), within_s=20)  # some were gone before they were heard
-        await until(lambda: len(others()) <= before, within_s=5)
+        await until(lambda: is_at_rest(door))  # some were gone before they were heard
+        await until(lambda: len(others()) <= before)
         replies = await asyncio.gather(*(door.http.post(CHAT.decode(), json=ASKING) for _ in range(PLACES * 2)))
         assert [reply.status_code for reply in replies] == [200] * PLACES * 2
         assert door.parts.ledger.outcomes[Outcome.CLIENT_GONE] > 200

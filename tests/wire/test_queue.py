@@ -9,7 +9,7 @@ import httpx2
 
 from tests.gateway import Gateway, gateway
 from tests.waiting import until
-from tests.wire.crowd import PATIENCE_S, Held, crowd, held
+from tests.wire.crowd import Held, crowd, held
 from tests.wire.sims import asked, fast
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import RunningSim, SimSettings, start
@@ -121,7 +121,7 @@ async def test_a_light_caller_does_not_wait_behind_heavy_ones() -> None:
         held(PLACES, auth=auth, queue={"size": 5000, "wait_s": 600}) as (replica, door),
         crowd(door, keys * 24),
     ):
-        await until(lambda: len(door.parts.ledger.live) == 1200, within_s=PATIENCE_S)
+        await until(lambda: len(door.parts.ledger.live) == 1200)
         waits = [await waited(replica, door, light) for _ in range(12)]
         assert len(door.parts.ledger.live) > 200  # there was a queue all the time
     assert statistics.quantiles(waits, n=20)[-1] < 2
@@ -136,7 +136,7 @@ async def waited(replica: Held, door: Gateway, key: str) -> float:
     turnstile = door.parts.fronts._standing.turnstile
     before, others = turnstile.waiting, -1
     async with crowd(door, [key]):
-        await until(lambda: turnstile.waiting == before + 1, within_s=PATIENCE_S)
+        await until(lambda: turnstile.waiting == before + 1)
         while key.encode() not in replica.asked[-1]:
             await replica.let_go()
             others += 1

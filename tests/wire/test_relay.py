@@ -7,7 +7,7 @@ import pytest
 
 from tests.gateway import gateway, raw
 from tests.scripted import MODEL, Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.outcomes import Outcome
 
 CHAT = "/v1/chat/completions"
@@ -100,7 +100,7 @@ async def test_each_event_is_written_when_it_is_read() -> None:
         await visit.say_stream_head()
         for event in (b": keep-alive\n\n", ROLE, token("a"), LAST):
             await visit.say_events(event)
-            await asyncio.wait_for(go_on.wait(), 3)
+            await asyncio.wait_for(go_on.wait(), PATIENCE_S)
             go_on.clear()
         await visit.say_events(DONE, is_last=True)
 
@@ -273,7 +273,7 @@ async def test_a_caller_who_leaves_frees_the_replica(moment: str) -> None:
         body = b'{"model":"scripted","messages":[],"stream":%s}' % (b"false" if moment == "one piece" else b"true")
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT.encode(), len(body)) + body)
-        await asyncio.wait_for(working.wait(), 3)
+        await asyncio.wait_for(working.wait(), PATIENCE_S)
         if moment == "in the stream":
             await reader.readuntil(token("a"))
         left_at = time.perf_counter()
