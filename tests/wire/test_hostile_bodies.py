@@ -46,11 +46,9 @@ async def test_the_limit_is_exact_however_a_body_comes() -> None:
 @pytest.mark.parametrize("length", [LIMIT + 1, 10**9, 10**15])
 async def test_an_announced_size_is_refused_before_it_comes(length: int) -> None:
     """B-01: nothing of the body is waited for, and nobody is asked to send it."""
-    async with fleet(limits={"max_body_bytes": LIMIT}) as (_, door):
-        began = time.perf_counter()
+    async with fleet(limits={"max_body_bytes": LIMIT}, timeouts={"request_body_s": 600}) as (_, door):
         answer = await raw(door.port, HEAD + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % length)
     assert statuses(answer) == [413]
-    assert time.perf_counter() - began < 1
 
 
 async def test_a_length_that_is_too_short_cuts_the_body() -> None:

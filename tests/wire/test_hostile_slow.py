@@ -18,20 +18,24 @@ HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT, len
 
 
 async def trickle(door: Gateway, at_once: bytes, slowly: bytes, *, every_s: float = 0.02) -> tuple[bytes, float]:
-    """Send some bytes at once and the others one by one, until the other side closes; return what it said, and when."""
+    """Send some bytes at once and the others one by one, until the other side closes; return what it said, and when.
+
+    It closes before all were sent.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     began = time.perf_counter()
 
     async def send() -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop says so when the other side has closed
-            writer.write(at_once)
-            for byte in slowly:
-                await asyncio.sleep(every_s)
+        writer.write(at_once)
+        for byte in slowly:
+            await asyncio.sleep(every_s)
+            with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop says so when the other side has closed
                 writer.write(bytes([byte]))
 
     async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         sending = group.create_task(send())
         answer = await reader.read(-1)
+        assert not slowly or not sending.done()
         sending.cancel()
     writer.close()
     return answer, time.perf_counter() - began
@@ -50,7 +54,7 @@ async def test_a_slow_head_is_refused(at_once: bytes, slowly: bytes) -> None:
     assert b"connection: close" in answer
     assert b'"code":"request_timeout"' in answer
     assert b'"type":"invalid_request_error"' in answer
-    assert LIMIT_S * 0.9 < after_s < LIMIT_S + 0.5
+    assert after_s > LIMIT_S * 0.9
     assert asked(sim) == []
 
 
@@ -58,9 +62,8 @@ async def test_a_slow_head_is_refused(at_once: bytes, slowly: bytes) -> None:
 async def test_a_silent_connection_is_closed(sent: bytes) -> None:
     """B-02: who connects and asks nothing is sent away without a word, so that nothing is taken for an answer."""
     async with fleet(timeouts={"request_head_s": LIMIT_S}) as (_, door):
-        answer, after_s = await trickle(door, sent, sent * 20)
+        answer, _ = await trickle(door, sent, sent * 100)
     assert answer == b""
-    assert after_s < LIMIT_S + 0.5
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ async def test_a_slow_body_is_refused(path: bytes, shape: bytes, slowly: bytes) 
     assert b"\r\nconnection: close\r\n" in answer
     assert answer.partition(b"\r\n\r\n")[2].startswith(shape)
     assert b'"request_timeout"' in answer or path == b"/v1/messages"
-    assert LIMIT_S * 0.9 < after_s < LIMIT_S + 0.5
+    assert after_s > LIMIT_S * 0.9
     assert asked(sim) == []
 
 
@@ -98,21 +101,21 @@ async def test_a_body_that_nobody_waits_for_has_no_longer() -> None:
     """B-02: a request that was answered without its body does not hold the connection for ever."""
     async with fleet(timeouts={"request_body_s": LIMIT_S}) as (_, door):
         head = b"GET /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
-        answer, after_s = await trickle(door, head, b"x" * 200)
+        answer, _ = await trickle(door, head, b"x" * 200)
     assert statuses(answer) == [200]
-    assert after_s < LIMIT_S + 0.5
 
 
 async def test_the_time_of_a_second_request_is_its_own() -> None:
     """B-02: a connection that was idle or busy for long gives its next request the whole time, and not more."""
-    async with fleet(timeouts={"request_head_s": LIMIT_S}) as (_, door):
+    limit_s = 2 * LIMIT_S
+    async with fleet(timeouts={"request_head_s": limit_s}) as (_, door):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         for _ in range(2):
             writer.write(post()[:20])
-            await asyncio.sleep(LIMIT_S * 0.6)
+            await asyncio.sleep(limit_s * 0.55)
             writer.write(post()[20:])
             assert statuses(await reader.readuntil(b"\r\n\r\n")) == [200]
-            await asyncio.sleep(LIMIT_S * 0.6)
+            await asyncio.sleep(limit_s * 0.55)
         writer.write(post()[:20])
         assert statuses(await asyncio.wait_for(reader.read(-1), PATIENCE_S))[-1:] == [408]
         writer.close()
