@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import settings
 
+from tests.left_open import WatchedLoop
+
 # These check for many tests: a check that fails there shows both sides, as one in a test does.
 pytest.register_assert_rewrite("tests.wire.documented", "tests.wire.refused", "tests.wire.talking")
 
@@ -20,9 +22,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on uvloop, as the gateway does, where there is one."""
-    if sys.platform == "win32":
-        return {"asyncio": asyncio.new_event_loop}
-    import uvloop  # noqa: PLC0415 - there is none on Windows
-
-    return {"uvloop": uvloop.new_event_loop}
+    """Run tests on uvloop, as the gateway does, where there is one, and see to it that they leave nothing open."""
+    return {"asyncio" if sys.platform == "win32" else "uvloop": WatchedLoop}

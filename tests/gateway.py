@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway import serve
 from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.settings.model import Settings, Upstream
@@ -55,7 +55,7 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
         server = Server(serve.server_config(chosen, parts.door), stop=stop, drain=parts.drain.run)
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
-        async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=_TLS) as http:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False, verify=_TLS) as http:
             await until(lambda: server.started)
             try:
                 yield Gateway(parts, stop, port, http)
@@ -78,7 +78,7 @@ async def raw(port: int, request: bytes, *, until_closed: bool = True) -> bytes:
     answer = b""
     with contextlib.suppress(ConnectionError, TimeoutError):
         writer.write(request)
-        async with asyncio.timeout(5 if until_closed else 0.3):
+        async with asyncio.timeout(PATIENCE_S if until_closed else 0.3):
             while data := await reader.read(65536):
                 answer += data
     writer.close()

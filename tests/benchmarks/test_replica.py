@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import canned
 from benchmarks.replica import Connection, Pace
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
 
@@ -23,7 +23,7 @@ async def running() -> AsyncIterator[tuple[httpx2.AsyncClient, Pace]]:
     pace = Pace(loop)
     server = await loop.create_server(lambda: Connection(pace), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False) as http:
         yield http, pace
     server.close()
 

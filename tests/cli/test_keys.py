@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Run
+from tests.waiting import PATIENCE_S
 from vllm_gateway import codec
 from vllm_gateway.admission.keys.secret import digest, has_right_checksum
 
@@ -178,7 +179,7 @@ def test_help_has_an_example(run: Run, command: str) -> None:
 def test_the_key_can_be_caught_in_a_shell(start: Callable[..., subprocess.Popen[str]]) -> None:
     """What a program of its own writes on stdout is the key, so that `KEY=$(...)` holds it."""
     with start("keys", "create", "--name", "ann") as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert re.fullmatch(r"vgw_[0-9A-Za-z]{38}\n", out)
     assert out.strip() not in err

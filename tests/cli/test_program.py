@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.conftest import Run
+from tests.waiting import PATIENCE_S
 from vllm_gateway import __version__
 from vllm_gateway.cli import main
 
@@ -93,5 +94,5 @@ def test_a_reader_that_leaves_is_no_error(start: Callable[..., subprocess.Popen[
     os.close(reading)
     command = start("config", "schema", stdout=writing)
     os.close(writing)
-    _, err = command.communicate(timeout=20)
+    _, err = command.communicate(timeout=PATIENCE_S)
     assert (command.returncode, err) == (1, "")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.conftest import Run
+from tests.waiting import PATIENCE_S
 from vllm_gateway import codec
 from vllm_gateway.cli.sim import sim
 from vllm_gateway.sim import SimSettings
@@ -70,11 +71,11 @@ def test_the_engine_runs_until_it_is_told_to_end(start: Callable[..., subprocess
         assert engine.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", engine.stdout.readline())
         assert found is not None
-        with urllib.request.urlopen(f"{found[0]}/v1/models", timeout=10) as answer:  # noqa: S310 - our own server
+        with urllib.request.urlopen(f"{found[0]}/v1/models", timeout=PATIENCE_S) as answer:  # noqa: S310 - our own server
             names = [model["id"] for model in codec.loads(answer.read())["data"]]
         assert "tiny" in names
         engine.send_signal(signal.SIGTERM)
-        _, err = engine.communicate(timeout=20)
+        _, err = engine.communicate(timeout=PATIENCE_S)
     finally:
         engine.kill()
     assert (engine.returncode, err) == (0, "")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.gateway import gateway, raw
 from tests.scripted import Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.edge.connection import BoundedProtocol, bounded_protocol
 from vllm_gateway.outcomes import Outcome
 
@@ -71,7 +71,7 @@ async def test_a_caller_who_leaves_with_requests_waiting_is_noticed(
         await until(lambda: any(each.outstanding for each in door.parts.pool.replicas))
         await asyncio.sleep(0.05)
         writer.close()
-        await until(lambda: not door.parts.ledger.live, within_s=0.5)
+        await until(lambda: not door.parts.ledger.live)
         assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}
 
 
@@ -82,7 +82,7 @@ async def test_nonsense_behind_a_request_ends_its_answer_and_adds_nothing() -> N
         writer.write(CHAT % (b"", len(BODY), BODY))
         answer = await reader.readuntil(b"data: ")
         writer.write(b"NONSENSE\x00\r\n\r\n")
-        answer += await asyncio.wait_for(reader.read(-1), 3)
+        answer += await asyncio.wait_for(reader.read(-1), PATIENCE_S)
         writer.close()
         await until(lambda: not door.parts.ledger.live)
         assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}

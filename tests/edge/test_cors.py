@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.edge.connection import bounded_protocol
 from vllm_gateway.edge.cors import with_cors
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
@@ -51,7 +51,7 @@ async def _behind_cors(app: App, *origins: str) -> AsyncIterator[httpx2.AsyncCli
     server = uvicorn.Server(config)
     running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=5) as http:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
         await until(lambda: server.started)
         try:
             yield http

@@ -16,6 +16,8 @@ import httpx2
 import openai
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 CLEAN = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}  # noqa: TID251 - a test's own
 
 
@@ -47,7 +49,7 @@ def run_to_its_end(folder: Path, *arguments: str) -> "subprocess.CompletedProces
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         cwd=folder,
         env=CLEAN,
     )
@@ -59,7 +61,7 @@ def test_without_upstream_the_embedded_engine_answers_and_says_so(tmp_path: Path
         assert "No upstream is configured" in printed
         curl = next(line for line in printed.splitlines() if "curl" in line)
         answer = subprocess.run(
-            [*shlex.split(curl), "--silent", "--fail"], check=True, capture_output=True, text=True, timeout=20
+            [*shlex.split(curl), "--silent", "--fail"], check=True, capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert '"object":"chat.completion"' in answer.stdout
         health = httpx2.get(f"{url}/health", trust_env=False).json()
@@ -80,7 +82,7 @@ def test_told_to_stop_it_stops_with_success(how: signal.Signals, tmp_path: Path)
     with serving(cwd=tmp_path) as (process, _, _):
         began = time.perf_counter()
         process.send_signal(how)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         assert time.perf_counter() - began < 3
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
@@ -147,7 +149,7 @@ def test_the_admin_listener_makes_and_revokes_keys(tmp_path: Path) -> None:
             assert [row["usable"] for row in admin.get("/admin/replicas").json()["data"]] == [True]
             assert admin.get("/admin/requests").json()["data"] == []
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
 
@@ -171,7 +173,7 @@ def test_the_admin_listener_is_there_until_the_last_answer_is(tmp_path: Path) ->
                     assert time.perf_counter() < until
                 live = admin.get("/admin/requests").json()["data"]
                 assert [(row["path"], row["status"]) for row in live] == [("/v1/completions", 200)]
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

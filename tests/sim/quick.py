@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 
+from tests.waiting import PATIENCE_S
 from vllm_gateway import codec
 from vllm_gateway.sim import RunningSim, SimSettings, start
 
@@ -45,7 +46,7 @@ async def quick(**settings: Any) -> AsyncIterator[Quick]:  # noqa: ANN401 - any 
     """Run a sim in which everything takes no time unless `settings` say so."""
     chosen = SimSettings(**{"ttft_ms": 0, "ttft_ms_per_1k": 0, "itl_ms": 0} | settings)
     sim = await start(chosen)
-    async with httpx2.AsyncClient(base_url=sim.url, timeout=10, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=sim.url, timeout=PATIENCE_S, trust_env=False) as http:
         try:
             yield Quick(sim, http)
         finally:

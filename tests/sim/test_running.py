@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.sim.quick import HELLO, LONG, quick, text_of
+from tests.waiting import PATIENCE_S
 from vllm_gateway.clock import HandClock
 from vllm_gateway.sim import SimSettings, start
 from vllm_gateway.sim.running import banner
@@ -37,7 +38,7 @@ def test_the_program_says_where_it_is_and_ends_when_told(number: signal.Signals)
         answer = httpx2.post(curl[1], content=curl[2], headers={"content-type": "application/json"}, trust_env=False)
         assert answer.status_code == 200
         running.send_signal(number)
-        assert running.communicate(timeout=10) == ("", "")
+        assert running.communicate(timeout=PATIENCE_S) == ("", "")
         assert running.returncode == 0
     finally:
         running.kill()
@@ -47,7 +48,7 @@ async def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
     """The program ends with 1 and says what to do."""
     async with quick() as sim:
         running = program(sim.sim.port)
-        out, err = await asyncio.to_thread(running.communicate, timeout=10)
+        out, err = await asyncio.to_thread(running.communicate, timeout=PATIENCE_S)
         assert (running.returncode, out) == (1, "")
         assert re.fullmatch(r"The sim cannot listen on 127\.0\.0\.1:\d+: .*\. Choose another --port\.\n", err)
 

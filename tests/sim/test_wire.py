@@ -7,7 +7,7 @@ import pytest
 
 from tests.sim.quick import quick
 from tests.sim.raw import GET, answer, chat, wire
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 async def test_a_connection_serves_one_request_after_the_other() -> None:
@@ -32,7 +32,7 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
     async with quick(keep_alive_s=0.05, itl_ms=1) as sim, wire(sim) as (reader, writer):
         writer.write(chat(max_tokens=100))
         await answer(reader)
-        assert await asyncio.wait_for(reader.read(), 2) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
         await until(lambda: sim.sim.log.connections[0].closed_by == "sim")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.scripted import Scripted, Visit, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.exchange import Headers
 from vllm_gateway.upstream.connection import MAX_HEAD_BYTES, Address, Connection, ConnectionFault, connect
 
@@ -49,14 +49,14 @@ async def ask(connection: Connection, request: bytes = REQUEST) -> Heard:
     """Send a request and wait for the end of its answer."""
     heard = Heard()
     connection.send(request, heard)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await heard.over
     return heard
 
 
 async def to(replica: Scripted) -> Connection:
     """Connect to a scripted server."""
-    return await connect(Address("127.0.0.1", replica.port), timeout_s=2)
+    return await connect(Address("127.0.0.1", replica.port), timeout_s=PATIENCE_S)
 
 
 def saying(*answers: bytes) -> Callable[[Visit], Awaitable[None]]:
@@ -207,7 +207,7 @@ async def test_close_is_seen_by_the_replica() -> None:
         connection.send(REQUEST, heard)
         await until(lambda: heard.status == 200)
         connection.close()
-        await until(lambda: replica.visits[0].closed_at is not None, within_s=0.2)
+        await until(lambda: replica.visits[0].closed_at is not None)
         assert not heard.over.done()
 
 
@@ -231,7 +231,7 @@ async def test_a_paused_connection_makes_the_replica_wait() -> None:
         await asyncio.sleep(0.2)
         assert sent < 30_000_000
         connection.resume()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await heard.over
         assert len(heard.text) == 64_000_000
 

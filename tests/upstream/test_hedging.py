@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from tests.upstream.racers import COMMENT, DONE, FIRST, LAST, ROUTE, Caller, Replica, asking, knowing, racing
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.exchange import T
 from vllm_gateway.settings.fleet import Hedge
@@ -321,7 +321,7 @@ def said_by(name: str, what: str, number: int) -> list[bytes]:
 
 async def settled(task: "asyncio.Task[None]") -> None:
     """Wait for the end of a race, whatever it is."""
-    waiting: Awaitable[object] = asyncio.wait([task], timeout=2)
+    waiting: Awaitable[object] = asyncio.wait([task], timeout=PATIENCE_S)
     await waiting
     assert task.done()
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.scripted import Play, Scripted, Visit, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.settings.fleet import Probe
 from vllm_gateway.settings.model import Upstream
@@ -92,7 +92,7 @@ async def test_a_silent_replica_costs_no_more_than_its_time() -> None:
     async def mute(visit: Visit) -> None:
         await visit.until_closed()
 
-    async with asyncio.timeout(2), looking(mute, timeout_s=0.1) as (server, replica, _):
+    async with asyncio.timeout(PATIENCE_S), looking(mute, timeout_s=0.1) as (server, replica, _):
         assert not replica.is_usable
         await until(lambda: server.visits[0].closed_at is not None)
 
@@ -157,7 +157,7 @@ async def test_a_replica_that_makes_no_tokens_is_out_although_it_says_that_it_is
     engine.running = 1
     async with looking(engine, every_s=0.05, stalled_s=0.2, eject_s=0.01) as (_, replica, _):
         assert replica.is_usable
-        await until(lambda: not replica.is_usable, within_s=1)
+        await until(lambda: not replica.is_usable)
         assert replica.health.cause is Sign.STALLED
         await asyncio.sleep(0.1)
         assert not replica.is_usable
@@ -175,7 +175,7 @@ async def test_a_standstill_is_settled_before_the_next_usual_look() -> None:
     engine.running = 1
     async with looking(engine, every_s=1.2, stalled_s=1.3) as (_, replica, _):
         began = time.perf_counter()
-        await until(lambda: not replica.is_usable, within_s=5)
+        await until(lambda: not replica.is_usable)
         assert time.perf_counter() - began < 2 * 1.2
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from tests.gateway import Gateway, gateway, settings_of
+from tests.waiting import PATIENCE_S
 from vllm_gateway import serve
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.settings import Settings, SettingsInvalid
@@ -76,6 +77,6 @@ async def operated(*kinds: SimSettings, used: int | None = None, **settings: Any
             headers={"authorization": f"Bearer {ADMIN_KEY}"},
             trust_env=False,
             verify=_TLS,
-            timeout=10,
+            timeout=PATIENCE_S,
         )
         yield Operated(sims, door, await stack.enter_async_context(admin), fixed, found)

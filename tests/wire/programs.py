@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.waiting import PATIENCE_S
+
 CLEAN = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}  # noqa: TID251 - a test's own
 LIMITED = 'ulimit -n "$0"; exec "$@"'
 
@@ -63,7 +65,7 @@ async def program(folder: Path, *upstreams: str, most_files: int = 4096, **setti
     try:
         printed = b""
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while b"curl" not in printed:
                 line = await process.stdout.readline()
                 assert line, (folder / "gateway.log").read_text()

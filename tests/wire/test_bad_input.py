@@ -8,6 +8,7 @@ import pytest
 
 from tests.gateway import Gateway, gateway, raw
 from tests.scripted import Scripted, Visit, as_replica, scripted
+from tests.waiting import PATIENCE_S
 
 CHAT = "/v1/chat/completions"
 GOOD = b'{"model":"scripted","messages":[]}'
@@ -151,7 +152,7 @@ async def test_a_huge_head_is_refused(pieces: int) -> None:
             for start in range(0, len(head), len(head) // pieces):
                 writer.write(head[start : start + len(head) // pieces])
                 await asyncio.sleep(0.002)
-        answer = await asyncio.wait_for(reader.read(-1), 3)
+        answer = await asyncio.wait_for(reader.read(-1), PATIENCE_S)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 431")
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.gateway import Gateway, gateway
+from tests.waiting import PATIENCE_S
 from tests.wire.sims import asked, fast, fleet
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import start
@@ -25,7 +26,9 @@ async def keys(path: Path, *arguments: str) -> str:
     config = path.with_name("gateway.yaml")
     config.write_text(f"auth: {{mode: keys, keys_file: {path}}}\n")
     command = [sys.executable, "-m", "vllm_gateway", "keys", *arguments, "--config", str(config)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=20, check=False)
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

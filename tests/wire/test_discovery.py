@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway, gateway
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.sims import asked, fast
 from vllm_gateway import codec
 from vllm_gateway.settings.model import Upstream
@@ -107,7 +106,7 @@ class Resolver:
         if host != NAME:
             return self._real(host, *args, **named)
         self.asked += 1
-        self.may_answer.wait(10)
+        self.may_answer.wait(PATIENCE_S)
         if not self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in self.addresses]
@@ -155,9 +154,7 @@ async def test_a_name_server_that_fails_takes_no_replica_away(resolver: Resolver
                 fail()
                 resolver.asked = 0
                 await until(lambda: resolver.asked > 0)
-                began = time.perf_counter()
                 await asyncio.gather(*(ask(door) for _ in range(20)))
-                assert time.perf_counter() - began < 1
             assert len(names(door)) == 1
             resolver.may_answer.set()
 

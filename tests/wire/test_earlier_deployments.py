@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests.waiting import PATIENCE_S
 from tests.wire.documented import (
     answered_chat,
     answered_chat_with_content,
@@ -64,14 +65,14 @@ async def served(
     try:
         assert process.stdout is not None
         banner = b""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while b"curl" not in banner:
                 line = await process.stdout.readline()
                 assert line, told.read_text()
                 banner += line
         address = re.search(rb"http://127\.0\.0\.1:\d+", banner)
         assert address is not None
-        async with httpx2.AsyncClient(base_url=address.group().decode(), timeout=20, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=address.group().decode(), timeout=PATIENCE_S, trust_env=False) as http:
             yield http, process
     finally:
         if process.returncode is None:

@@ -24,6 +24,11 @@ def replicas(door: Gateway) -> list[Replica]:
     return list(door.parts.pool.replicas)
 
 
+def looks(sim: RunningSim) -> int:
+    """Return how often its gateway has looked how it gets on."""
+    return sum(seen.target == "/metrics" for seen in sim.log.requests)
+
+
 async def statuses(door: Gateway, times: int) -> list[int]:
     """Ask so many times, one after the other."""
     return [(await door.http.post(CHAT, json=ASKING)).status_code for _ in range(times)]
@@ -44,7 +49,7 @@ async def wedge_at_work(sims: list[RunningSim], door: Gateway, tasks: Tasks) -> 
 
 
 async def test_a_wedged_replica_is_out_although_its_health_says_200() -> None:
-    """F-23: found out within three times the time that it may stand still, and the others are none the worse."""
+    """F-23: found out within three times the looks that it may stand still for, and the others are none the worse."""
     async with AsyncExitStack() as stack:
         sims, door = await stack.enter_async_context(fleet(fast(itl_ms=20), fast(), probe=QUICK))
         tasks = Tasks("test")
@@ -52,9 +57,9 @@ async def test_a_wedged_replica_is_out_although_its_health_says_200() -> None:
         first, second = replicas(door)
         first.turn, second.turn = 0, 1
         await wedge_at_work(sims, door, tasks)
-        began = time.perf_counter()
+        before = looks(sims[0])
         await until(lambda: not first.is_usable)
-        assert time.perf_counter() - began < 3 * QUICK["stalled_s"]
+        assert looks(sims[0]) - before < 3 * QUICK["stalled_s"] / QUICK["every_s"]
         assert first.health.cause is Sign.STALLED
         assert (await door.http.get(f"{sims[0].url}/health")).status_code == 200
         before = len(asked(sims[0]))
@@ -162,5 +167,5 @@ async def test_a_request_that_takes_replicas_down_is_tried_on_two_and_no_more() 
 
 async def die_of_a_request(sim: RunningSim) -> None:
     """Crash when a request comes."""
-    await until(lambda: bool(asked(sim)), within_s=10)
+    await until(lambda: bool(asked(sim)))
     sim.stop_listening(cut=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 
 from tests.scripted import MODEL, Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.programs import Program, program
 from tests.wire.sims import fast
 from tests.wire.streams import CHAT, Streamed, ask
@@ -49,7 +49,7 @@ async def test_garbage_without_end_takes_no_memory(tmp_path: Path) -> None:
     async with (
         scripted(as_replica(answer)) as liar,
         program(tmp_path, liar.url, GATEWAY_PROBE__EVERY_S="600", GATEWAY_RETRY__ATTEMPTS="1") as door,
-        httpx2.AsyncClient(base_url=door.url, timeout=20, trust_env=False) as http,
+        httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as http,
     ):
         body = {"model": MODEL, "messages": [], "stream": True}
         assert (await http.post(CHAT, json={**body, "stream": False})).status_code == 200
@@ -70,10 +70,10 @@ async def test_told_to_stop_under_load_it_drops_nothing(tmp_path: Path) -> None:
     async with (
         replica(fast(itl_ms=15)) as sim,
         program(tmp_path, sim.url, GATEWAY_DRAIN_S="10") as door,
-        httpx2.AsyncClient(base_url=door.url, timeout=20, trust_env=False) as http,
+        httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as http,
     ):
         streams = [Streamed(http, f"Question {number}", tokens=60) for number in range(20)]
-        await until(lambda: all(stream.text for stream in streams), within_s=10)
+        await until(lambda: all(stream.text for stream in streams))
         door.process.send_signal(signal.SIGTERM)
         began = time.perf_counter()
         while (await http.get("/readyz")).status_code == 200:
@@ -82,7 +82,7 @@ async def test_told_to_stop_under_load_it_drops_nothing(tmp_path: Path) -> None:
         assert (await ask(http)).status_code == 503
         await asyncio.gather(*(stream.task for stream in streams))
         assert all(stream.is_whole for stream in streams)
-        assert await asyncio.wait_for(door.process.wait(), 5) == 0
+        assert await asyncio.wait_for(door.process.wait(), PATIENCE_S) == 0
 
 
 async def test_what_does_not_end_in_time_is_told_so_and_the_program_ends(tmp_path: Path) -> None:
@@ -90,12 +90,12 @@ async def test_what_does_not_end_in_time_is_told_so_and_the_program_ends(tmp_pat
     async with (
         replica(fast(itl_ms=50)) as sim,
         program(tmp_path, sim.url, GATEWAY_DRAIN_S="0.2") as door,
-        httpx2.AsyncClient(base_url=door.url, timeout=20, trust_env=False) as http,
+        httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as http,
     ):
         streams = [Streamed(http, f"Question {number}", tokens=1000) for number in range(10)]
-        await until(lambda: all(stream.text for stream in streams), within_s=10)
+        await until(lambda: all(stream.text for stream in streams))
         door.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(door.process.wait(), 5) == 0
+        assert await asyncio.wait_for(door.process.wait(), PATIENCE_S) == 0
         await asyncio.gather(*(stream.task for stream in streams), return_exceptions=True)
         assert [(len(stream.errors), stream.is_done) for stream in streams] == [(1, False)] * 10
 
@@ -118,12 +118,12 @@ async def test_without_files_left_what_runs_goes_on(tmp_path: Path) -> None:
     async with (
         replica(fast(itl_ms=20)) as sim,
         program(tmp_path, sim.url, most_files=FILES) as door,
-        httpx2.AsyncClient(base_url=door.url, timeout=20, trust_env=False) as http,
+        httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as http,
     ):
         streams = [Streamed(http, f"Question {number}", tokens=100) for number in range(10)]
-        await until(lambda: all(stream.text for stream in streams), within_s=10)
+        await until(lambda: all(stream.text for stream in streams))
         callers = await crowd(door)
-        await until(lambda: door.files >= FILES - 10, within_s=5)
+        await until(lambda: door.files >= FILES - 10)
         await asyncio.sleep(0.2)
         before = door.cpu_s
         await asyncio.sleep(0.7)
@@ -133,7 +133,7 @@ async def test_without_files_left_what_runs_goes_on(tmp_path: Path) -> None:
         assert all(stream.is_whole for stream in streams)
         for _, writer in callers:
             writer.close()
-        await until(lambda: door.files < FILES / 2, within_s=5)
-        async with httpx2.AsyncClient(base_url=door.url, timeout=5, trust_env=False) as fresh:
+        await until(lambda: door.files < FILES / 2)
+        async with httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as fresh:
             assert (await ask(fresh)).status_code == 200
         assert "Traceback" not in (tmp_path / "gateway.log").read_text()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway import Gateway, gateway, raw
 from tests.scripted import Visit, as_replica, scripted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, differing, is_well, post, statuses
 from tests.wire.sims import asked, fast, fleet
 
@@ -46,11 +46,9 @@ async def test_the_limit_is_exact_however_a_body_comes() -> None:
 @pytest.mark.parametrize("length", [LIMIT + 1, 10**9, 10**15])
 async def test_an_announced_size_is_refused_before_it_comes(length: int) -> None:
     """B-01: nothing of the body is waited for, and nobody is asked to send it."""
-    async with fleet(limits={"max_body_bytes": LIMIT}) as (_, door):
-        began = time.perf_counter()
+    async with fleet(limits={"max_body_bytes": LIMIT}, timeouts={"request_body_s": 600}) as (_, door):
         answer = await raw(door.port, HEAD + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % length)
     assert statuses(answer) == [413]
-    assert time.perf_counter() - began < 1
 
 
 async def test_a_length_that_is_too_short_cuts_the_body() -> None:
@@ -99,7 +97,7 @@ async def raw_in_two(door: Gateway, first: bytes, second: bytes) -> bytes:
     writer.write(first)
     await until(lambda: bool(door.parts.ledger.live))
     writer.write(second)
-    answer = await asyncio.wait_for(reader.read(-1), 3)
+    answer = await asyncio.wait_for(reader.read(-1), PATIENCE_S)
     writer.close()
     return answer
 

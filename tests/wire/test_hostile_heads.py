@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.gateway import raw
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, differing, is_well, post, statuses
 from tests.wire.sims import fast, fleet
 
@@ -93,7 +93,7 @@ async def test_a_broken_header_of_a_second_request_is_refused_too() -> None:
         for part in (second[:-120], second[-120:]):
             writer.write(part)
             await asyncio.sleep(0.02)
-        assert statuses(await asyncio.wait_for(reader.read(-1), 3)) == [400]
+        assert statuses(await asyncio.wait_for(reader.read(-1), PATIENCE_S)) == [400]
         writer.close()
         assert await is_well(door, sim)
 

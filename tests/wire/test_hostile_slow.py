@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.gateway import Gateway
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, post, statuses
 from tests.wire.sims import asked, fast, fleet
 from vllm_gateway.outcomes import Outcome
@@ -18,20 +18,24 @@ HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT, len
 
 
 async def trickle(door: Gateway, at_once: bytes, slowly: bytes, *, every_s: float = 0.02) -> tuple[bytes, float]:
-    """Send some bytes at once and the others one by one, until the other side closes; return what it said, and when."""
+    """Send some bytes at once and the others one by one, until the other side closes; return what it said, and when.
+
+    It closes before all were sent.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     began = time.perf_counter()
 
     async def send() -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop says so when the other side has closed
-            writer.write(at_once)
-            for byte in slowly:
-                await asyncio.sleep(every_s)
+        writer.write(at_once)
+        for byte in slowly:
+            await asyncio.sleep(every_s)
+            with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop says so when the other side has closed
                 writer.write(bytes([byte]))
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         sending = group.create_task(send())
         answer = await reader.read(-1)
+        assert not slowly or not sending.done()
         sending.cancel()
     writer.close()
     return answer, time.perf_counter() - began
@@ -50,7 +54,7 @@ async def test_a_slow_head_is_refused(at_once: bytes, slowly: bytes) -> None:
     assert b"connection: close" in answer
     assert b'"code":"request_timeout"' in answer
     assert b'"type":"invalid_request_error"' in answer
-    assert LIMIT_S * 0.9 < after_s < LIMIT_S + 0.5
+    assert after_s > LIMIT_S * 0.9
     assert asked(sim) == []
 
 
@@ -58,9 +62,8 @@ async def test_a_slow_head_is_refused(at_once: bytes, slowly: bytes) -> None:
 async def test_a_silent_connection_is_closed(sent: bytes) -> None:
     """B-02: who connects and asks nothing is sent away without a word, so that nothing is taken for an answer."""
     async with fleet(timeouts={"request_head_s": LIMIT_S}) as (_, door):
-        answer, after_s = await trickle(door, sent, sent * 20)
+        answer, _ = await trickle(door, sent, sent * 100)
     assert answer == b""
-    assert after_s < LIMIT_S + 0.5
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ async def test_a_slow_body_is_refused(path: bytes, shape: bytes, slowly: bytes) 
     assert b"\r\nconnection: close\r\n" in answer
     assert answer.partition(b"\r\n\r\n")[2].startswith(shape)
     assert b'"request_timeout"' in answer or path == b"/v1/messages"
-    assert LIMIT_S * 0.9 < after_s < LIMIT_S + 0.5
+    assert after_s > LIMIT_S * 0.9
     assert asked(sim) == []
 
 
@@ -98,23 +101,23 @@ async def test_a_body_that_nobody_waits_for_has_no_longer() -> None:
     """B-02: a request that was answered without its body does not hold the connection for ever."""
     async with fleet(timeouts={"request_body_s": LIMIT_S}) as (_, door):
         head = b"GET /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
-        answer, after_s = await trickle(door, head, b"x" * 200)
+        answer, _ = await trickle(door, head, b"x" * 200)
     assert statuses(answer) == [200]
-    assert after_s < LIMIT_S + 0.5
 
 
 async def test_the_time_of_a_second_request_is_its_own() -> None:
     """B-02: a connection that was idle or busy for long gives its next request the whole time, and not more."""
-    async with fleet(timeouts={"request_head_s": LIMIT_S}) as (_, door):
+    limit_s = 2 * LIMIT_S
+    async with fleet(timeouts={"request_head_s": limit_s}) as (_, door):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         for _ in range(2):
             writer.write(post()[:20])
-            await asyncio.sleep(LIMIT_S * 0.6)
+            await asyncio.sleep(limit_s * 0.55)
             writer.write(post()[20:])
             assert statuses(await reader.readuntil(b"\r\n\r\n")) == [200]
-            await asyncio.sleep(LIMIT_S * 0.6)
+            await asyncio.sleep(limit_s * 0.55)
         writer.write(post()[:20])
-        assert statuses(await asyncio.wait_for(reader.read(-1), 2))[-1:] == [408]
+        assert statuses(await asyncio.wait_for(reader.read(-1), PATIENCE_S))[-1:] == [408]
         writer.close()
 
 
@@ -124,7 +127,7 @@ async def test_the_beginning_of_a_next_request_does_not_end_an_answer() -> None:
     async with fleet(fast(itl_ms=50), timeouts={"request_head_s": 0.1}) as (_, door):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(post(body=streamed) + b"GET /li")
-        answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 3)
+        answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), PATIENCE_S)
         assert b"data: [DONE]" in answer
         writer.close()
 
@@ -162,7 +165,7 @@ async def test_hundreds_of_slow_callers_change_nothing_for_others() -> None:
         together = await times(door)
         assert together[30] < alone[30] * 3 + 0.01
         assert together[-2] < alone[-2] * 3 + 0.1
-        answers = await asyncio.gather(*(asyncio.wait_for(reader.read(-1), 6) for reader, _ in slow))
+        answers = await asyncio.gather(*(asyncio.wait_for(reader.read(-1), PATIENCE_S) for reader, _ in slow))
         assert {tuple(statuses(each)) for each in answers} == {(408,)}
         for _, writer in slow:
             writer.close()

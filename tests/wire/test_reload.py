@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.operated import operated
 from tests.wire.sims import asked, fast
 from tests.wire.streams import CHAT, MODEL, Streamed, ask
@@ -167,6 +167,6 @@ def test_sighup_reads_the_file_again(tmp_path: Path) -> None:
                     ids = [row["id"] for row in http.get("/v1/models").json()["data"]]
                     assert ("mine" in ids) is is_there
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
         finally:
             process.kill()

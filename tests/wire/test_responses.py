@@ -18,7 +18,7 @@ from openai.types.responses import (
 from openai.types.responses.response_input_item_param import FunctionCallOutput
 
 from tests.gateway import Gateway
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.documented import json_of
 from tests.wire.sims import asked, fast, fleet
 from tests.wire.talking import refused
@@ -276,7 +276,7 @@ async def test_a_caller_who_leaves_keeps_nothing() -> None:
         )
         created = await anext(aiter(begun))
         assert created.type == "response.created"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await begun.close()
             await until(lambda: Outcome.CLIENT_GONE in door.parts.ledger.outcomes)
             await until(lambda: sim.log.in_flight == 0)

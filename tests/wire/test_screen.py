@@ -163,11 +163,11 @@ async def test_the_replica_is_told_to_stop_and_not_blamed() -> None:
 
 
 async def test_a_pattern_that_takes_others_for_ever_takes_no_time() -> None:
-    """A megabyte that nearly matches `(a+)+b$` is through with it, and refused for its last letter, within a second."""
+    """A megabyte that nearly matches `(a+)+b$` is refused for its last letter within a second of work."""
     async with denying(deny_patterns=["(a+)+b$", "!$"]) as (_, door):
-        began = time.perf_counter()
+        began = time.process_time()
         reply = await door.http.post(CHAT, json={"messages": [{"role": "user", "content": "a" * 1_000_000 + "!"}]})
-        took_s = time.perf_counter() - began
+        took_s = time.process_time() - began
     assert reply.status_code == 400
     assert took_s < 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway import Gateway
 from tests.sim.quick import events, text_of
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.documented import answered_chat, answered_stream, json_of
 from tests.wire.refused import check_error
 from tests.wire.sims import asked, fast, fleet
@@ -169,7 +169,7 @@ async def test_a_caller_who_leaves_takes_the_turn_along(stream: bool) -> None:
     async with fleet(fast(itl_ms=10)) as ([sim], door):
         session_id = await new(door)
         body = {"message": "x", "stream": stream, "max_tokens": 2000, "ignore_eos": True}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             leaving = asyncio.get_running_loop().create_task(_leave(door, session_id, body))
             await until(lambda: any(seen.first_token_at for seen in sim.log.requests))
             leaving.cancel()

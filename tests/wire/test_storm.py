@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from tests.gateway import Gateway
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.wire.sims import fast, fleet
 from vllm_gateway.outcomes import Outcome
 
@@ -26,7 +26,7 @@ async def ask(door: Gateway, chance: random.Random) -> int:
     wrong = {"max_tokens": -1} if chance.random() < 0.05 else {}
     way = chance.random()
     with contextlib.suppress(TimeoutError, httpx2.HTTPError):
-        async with asyncio.timeout(0.003 if way < 0.15 else 5):
+        async with asyncio.timeout(0.003 if way < 0.15 else PATIENCE_S):
             async with door.http.stream("POST", CHAT, json={**body, **wrong, "stream": stream}) as reply:
                 if way < 0.3:
                     return reply.status_code

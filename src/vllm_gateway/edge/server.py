@@ -13,6 +13,10 @@ from typing_extensions import override
 from vllm_gateway.edge.connection import LINGER_S
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_DATE_S = 1.0
+"""How long the date that all answers carry is used."""
+_LOOK_S = 0.002
+"""At the end: until it is seen that the last connection is gone."""
 
 
 class Stop:
@@ -20,10 +24,26 @@ class Stop:
 
     def __init__(self) -> None:
         self.times = 0
+        self._wake: Callable[[], object] | None = None
 
     def ask(self) -> None:
-        """Ask: once to stop, twice not to wait for anything."""
+        """Ask: once to stop, twice not to wait for anything. May be called by a signal."""
         self.times += 1
+        if self._wake is not None:
+            self._wake()
+
+    async def asked(self, *, within_s: float) -> None:
+        """Return as soon as it is asked, and after this time in any case."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)  # a signal does not wake the loop by itself
+        try:
+            if not self.times:
+                async with asyncio.timeout(within_s):
+                    await woken.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._wake = None
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
@@ -66,13 +86,34 @@ class Server(uvicorn.Server):
     @override
     async def main_loop(self) -> None:
         """Serve until asked to stop, then until the drain is over."""
-        await super().main_loop()
+        while not await self.on_tick(0):  # of which there are ten in a second: the first one renews the date
+            await self._stop.asked(within_s=_DATE_S)
         await self._drain(lambda: self._stop.times > 1)
-        self.force_exit = self._stop.times > 1
-        asyncio.get_running_loop().call_later(LINGER_S, self._drop_connections)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more, let the last words leave, and close what is still open then."""
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        last_words_s = self.config.timeout_graceful_shutdown or 0
+        await self._quiet(within_s=min(LINGER_S, last_words_s))
+        self._drop_connections()
+        await self._quiet(within_s=max(last_words_s - LINGER_S, 0))
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+    async def _quiet(self, *, within_s: float) -> None:
+        """Wait until nothing is open and nothing is answered any more, unless that takes too long."""
+        state = self.server_state
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while (state.connections or state.tasks) and self._stop.times < 2:  # noqa: ASYNC110, PLR2004 - no event tells of these; twice means at once
+                    await asyncio.sleep(_LOOK_S)
 
     def _drop_connections(self) -> None:
-        """Close what is still open after the end: somebody who does not read would hold it up."""
+        """Close what is still open: somebody who does not read would hold up the end."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()

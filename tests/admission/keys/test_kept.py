@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.admission.keys.making import WALL, ListStore, made
+from tests.waiting import PATIENCE_S
 from vllm_gateway.admission.keys.kept import MAX_STALE_S, KeptKeys
 from vllm_gateway.admission.keys.record import KeyRecord
 from vllm_gateway.clock import HandClock
@@ -28,7 +29,7 @@ async def _kept(store: ListStore, clock: HandClock | None = None) -> AsyncIterat
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_so():  # noqa: ASYNC110 - what is waited for tells nobody when it changes
             await asyncio.sleep(REFRESH_S)
 

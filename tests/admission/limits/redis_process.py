@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-_START_S = 10.0
+_START_S = 30.0
 
 
 class RedisProcess:

@@ -14,7 +14,7 @@ from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import BudgetUnchecked
 
 NOBODY = "redis://127.0.0.1:1/0"
-BACK_S = 5.0
+BACK_S = 30.0
 
 
 async def _opened(url: str) -> FallbackLimiter:

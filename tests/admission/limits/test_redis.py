@@ -13,7 +13,7 @@ from vllm_gateway.admission.limits.redis import RedisLimiter
 pytestmark = pytest.mark.servers
 
 OPERATIONS = 2_000
-PATIENT_S = 5.0
+PATIENT_S = 30.0
 
 
 async def _rest(limiter: RedisLimiter) -> None:

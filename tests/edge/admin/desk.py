@@ -12,6 +12,7 @@ import httpx2
 import uvicorn
 from typing_extensions import override
 
+from tests.waiting import PATIENCE_S
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.stores.file import FileStore
 from vllm_gateway.admission.keys.throttle import Throttle
@@ -103,7 +104,7 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
             headers={"authorization": f"Bearer {ADMIN_KEY}"},
             trust_env=False,
             verify=_TLS,
-            timeout=10,
+            timeout=PATIENCE_S,
         ) as http,
     ):
         await keys.open()

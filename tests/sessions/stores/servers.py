@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_START_S = 20.0
+_START_S = 30.0
 _STOP_S = 20.0
 _UNPRIVILEGED = ("postgres", "nobody")
 

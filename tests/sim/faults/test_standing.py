@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.sim.quick import HELLO, LONG, Quick, quick
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 CHAT = "/v1/chat/completions"
 
@@ -54,7 +54,7 @@ async def test_flapping_is_up_and_down_in_turn() -> None:
     """Up for the first time, down for the second, and again."""
     async with quick(faults=("flap=0.06:0.06",)) as sim:
         seen = [await is_up(sim)]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(seen) < 4:
                 await asyncio.sleep(0.005)
                 if (now := await is_up(sim)) != seen[-1]:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.admission.keys.making import WALL, made
 from tests.admission.keys.stores.conftest import Open
+from tests.waiting import PATIENCE_S
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.store import NameAmbiguous, StoreUnusable
 from vllm_gateway.clock import SystemClock
@@ -101,12 +102,12 @@ async def test_a_key_revoked_through_another_gateway_is_refused_here(open_store:
     headers = [(b"x-api-key", secret.encode())]
     try:
         await there.add(record)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not keys.is_known(secret):  # noqa: ASYNC110 - what is waited for tells nobody when it changes
                 await asyncio.sleep(0.01)
         assert await keys.admit(headers, "192.0.2.1") == record.caller()
         await there.revoke(record.id, SystemClock().wall())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while keys.is_known(secret):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
         with pytest.raises(KeyRefused):
