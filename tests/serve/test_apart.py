@@ -1,4 +1,4 @@
-"""Limits that several workers could not count together."""
+"""Limits of keys that several workers could not count together."""
 
 import logging
 from pathlib import Path
@@ -7,12 +7,9 @@ import pytest
 
 from vllm_gateway.admission.keys.record import KeyRecord, RecordInvalid, new_record
 from vllm_gateway.admission.keys.stores.file import FileStore
-from vllm_gateway.clock import HandClock
 from vllm_gateway.exchange import Allowance
-from vllm_gateway.serve.apart import LimitsApart, UnlimitedKeys, check_keys, warn_of_replicas
+from vllm_gateway.serve.apart import CountableKeys, LimitsApart, UnlimitedKeys, check_keys
 from vllm_gateway.settings import Settings
-from vllm_gateway.settings.model import Upstream
-from vllm_gateway.upstream.pool import Pool
 
 
 def key(name: str, **limits: int) -> KeyRecord:
@@ -50,11 +47,13 @@ async def test_a_place_for_keys_without_limits_takes_no_others(tmp_path: Path) -
     await store.close()
 
 
-def test_a_replica_that_each_worker_counts_for_itself_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """One that is there, and one that comes; those without a limit are not worth a word."""
-    caplog.set_level(logging.WARNING)
-    pool = Pool([Upstream(url="http://h:1", max_concurrent=4)], clock=HandClock(), connect_s=1)
-    warn_of_replicas(pool)
-    pool.add(Upstream(url="http://h:2", max_concurrent=4))
-    pool.add(Upstream(url="http://h:3"))
-    assert [record.message.split(":")[0] for record in caplog.records] == ["replica default-1", "replica default-2"]
+async def test_a_key_with_limits_that_comes_later_is_not_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever makes one on the command line is told once in the log; it opens no door."""
+    caplog.set_level(logging.ERROR)
+    store = CountableKeys(FileStore(tmp_path / "keys"))
+    await FileStore(tmp_path / "keys").add(key("ann"))
+    await FileStore(tmp_path / "keys").add(key("bob", concurrent=1))
+    assert [[each.name for each in await store.load()] for _ in range(2)] == [["ann"]] * 2
+    assert [record.message.split(" (")[0] for record in caplog.records] == ["the key bob"]

@@ -133,3 +133,16 @@ async def test_a_failure_in_the_middle_leaves_everything_as_it_was() -> None:
                 await parts.reloading.reload()
             assert (parts.pipeline, parts.pool.replicas) == (before, replicas)
             assert parts.reloading.config()["default_model"] is None
+
+
+async def test_what_several_workers_could_not_count_is_refused() -> None:
+    """A replica that is added by hand may have a limit of its own where one process counts alone."""
+    limited = Upstream(url="http://h:1", max_concurrent=4)
+    for workers in (1, 2):
+        async with scripted(serving("m")) as one, build(settings_of(one.url, workers=workers)) as parts:
+            parts.reloading.check_new(Upstream(url="http://h:1"))
+            if workers == 1:
+                parts.reloading.check_new(limited)
+            else:
+                with pytest.raises(FieldInvalid, match="replica_waiting"):
+                    parts.reloading.check_new(limited)

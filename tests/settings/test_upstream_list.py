@@ -87,3 +87,12 @@ def test_the_variables_of_the_process_are_known(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("REPLICA_HOST", "replicas.test")
     (found,) = read_upstreams_here(written(tmp_path, "- url: http://${REPLICA_HOST}:8000\n"))
     assert found.url == "http://replicas.test:8000"
+
+
+def test_what_several_workers_could_not_do_is_refused(tmp_path: Path) -> None:
+    """By name, with its line; one process may have it."""
+    path = written(tmp_path, "- url: http://a.test\n  max_concurrent: 4\n")
+    assert read_upstreams(path)[0].max_concurrent == 4
+    with pytest.raises(SettingsInvalid, match=r"replicas:2: upstreams\[0\]\.max_concurrent cannot be counted"):
+        read_upstreams(path, workers=2)
+    assert read_upstreams(written(tmp_path, "- url: http://a.test\n"), workers=2)[0].url == "http://a.test"

@@ -60,13 +60,13 @@ def where(upstreams: Iterable[Upstream]) -> list[str]:
 
 @asynccontextmanager
 async def discovering(
-    *upstreams: Upstream, names: Names | None = None, file: Path | None = None, every_s: float = 0.01
+    *upstreams: Upstream, names: Names | None = None, file: Path | None = None, every_s: float = 0.01, workers: int = 1
 ) -> AsyncIterator[tuple[Discovery, Told]]:
     """Run a discovery that looks a hundred times a second."""
     told = Told()
     settings = DiscoverySettings(file=None if file is None else str(file), every_s=every_s)
     ask = (names or Names()).ask
-    discovery = Discovery(told, upstreams, settings, told.look, clock=HandClock(), ask=ask)
+    discovery = Discovery(told, upstreams, settings, told.look, clock=HandClock(), ask=ask, workers=workers)
     await discovery.open()
     try:
         yield discovery, told
@@ -185,3 +185,14 @@ async def test_a_real_pool_keeps_who_stays() -> None:
 def ips(replicas: Sequence[object]) -> list[str]:
     """Return where they are."""
     return sorted(str(getattr(replica, "ip", None)) for replica in replicas)
+
+
+async def test_the_file_lists_nothing_that_several_workers_could_not_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such a list is not taken over, and the log says what is wrong with it."""
+    path = tmp_path / "replicas"
+    path.write_text("- {url: http://a.test, max_concurrent: 4}\n")
+    async with discovering(file=path, workers=2) as (_, told):
+        assert told.known == {}
+        assert "max_concurrent cannot be counted by several workers" in caplog.text

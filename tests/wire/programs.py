@@ -76,4 +76,4 @@ async def program(folder: Path, *upstreams: str, most_files: int = 4096, **setti
     finally:
         if process.returncode is None:
             process.kill()
-        await process.wait()
+        await process.communicate()  # unlike `wait` it closes the pipe, too

@@ -63,7 +63,7 @@ class Several:
         """Kill one of the processes, and wait until another one is there."""
         count = len(self.workers)
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: len(self.workers) == count and pid not in self.workers)
+        await until(lambda: len(self.workers) == count and pid not in self.workers, within_s=20)
 
     async def stopped(self, how: signal.Signals = signal.SIGTERM, *, within_s: float = 20) -> int:
         """Tell it to stop; return the exit status."""
@@ -90,7 +90,6 @@ async def several(
             cwd=folder,
             env={**PLAIN, "XDG_STATE_HOME": str(folder)},
         )
-    left: list[int] = []
     try:
         printed = await _first_words(process, log)
         http, admin = re.findall(r"http://127\.0\.0\.1:\d+", printed)[:2]
@@ -103,10 +102,9 @@ async def several(
             yield Several(process, client, admin_client, log, printed)
     finally:
         if process.returncode is None:
-            left = children_of(process.pid)
             process.kill()
-        await process.wait()
-        await until(lambda: not any(is_running(pid) for pid in left), within_s=20)
+        async with asyncio.timeout(20):
+            await process.communicate()  # which ends when the last of them has: all hold its output open
 
 
 def children_of(pid: int) -> list[int]:

@@ -77,7 +77,7 @@ async def served(
     finally:
         if process.returncode is None:
             process.kill()
-        await process.wait()
+        await process.communicate()  # unlike `wait` it closes the pipe, too
 
 
 async def test_one_model_behind_one_address(tmp_path: Path) -> None:

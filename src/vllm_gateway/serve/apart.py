@@ -1,8 +1,6 @@
-"""What several workers would each count for themselves and the settings do not tell: limits of keys, of replicas."""
+"""What several workers would each count for themselves and the settings do not tell: limits of keys."""
 
 import logging
-import math
-from collections.abc import Iterable
 
 from typing_extensions import override
 
@@ -11,8 +9,6 @@ from vllm_gateway.admission.keys.store import KeyStore, StoreUnusable
 from vllm_gateway.admission.keys.stores.choose import open_key_store
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.settings.model import Settings
-from vllm_gateway.upstream.pool import Change, Pool
-from vllm_gateway.upstream.replica import Replica
 
 log = logging.getLogger(__name__)
 
@@ -77,16 +73,24 @@ class UnlimitedKeys(KeyStore):
         await self._inner.close()
 
 
-def warn_of_replicas(pool: Pool) -> None:
-    """Have it told in the log when a replica comes whose `max_concurrent` every process counts for itself."""
+class CountableKeys(UnlimitedKeys):
+    """A place for keys in which those with limits of their own are not found: one that came later lets nobody in."""
 
-    def look(replicas: Iterable[Replica]) -> None:
-        for replica in replicas:
-            if math.isfinite(replica.max_outstanding):
-                log.warning("replica %s: each worker sends it up to max_concurrent requests", replica.name)
+    def __init__(self, inner: KeyStore) -> None:
+        super().__init__(inner)
+        self._told: set[str] = set()
+        """The keys of which the log has a line."""
 
-    def hear(change: Change) -> None:
-        look(change.added)
-
-    look(pool.replicas)
-    pool.told.append(hear)
+    @override
+    async def load(self) -> list[KeyRecord]:
+        records = await super().load()
+        for record in records:
+            if record.allowance != NO_LIMITS and record.revoked is None and record.id not in self._told:
+                self._told.add(record.id)
+                log.error(
+                    "the key %s (%s) is refused: several workers cannot count its limits in memory. %s",
+                    record.name,
+                    record.id,
+                    _CURE,
+                )
+        return [record for record in records if record.allowance == NO_LIMITS]

@@ -20,7 +20,7 @@ from vllm_gateway.edge.lane import Lane
 from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.story import Pipeline
-from vllm_gateway.serve.apart import UnlimitedKeys, counts_apart
+from vllm_gateway.serve.apart import CountableKeys, UnlimitedKeys, counts_apart
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.responses import Responses
@@ -67,6 +67,8 @@ async def open_kept(settings: Settings, clock: Clock) -> AsyncIterator[Kept]:
 async def open_keys(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterator[Keys]:
     """Open what knows the keys, and the place where they are kept."""
     store = open_key_store(settings.auth, settings.state)
+    if counts_apart(settings):
+        store = CountableKeys(store)
     keys = Keys(settings.auth, store=store, check=KeyCheck(pool).check, clock=clock)
     await keys.open()
     try:
@@ -128,7 +130,7 @@ async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncI
 @asynccontextmanager
 async def open_counts(settings: Settings, clock: Clock) -> AsyncIterator[Limiter]:
     """Open the place where it is counted what callers have used."""
-    limiter = open_limiter(settings.limits, settings.state, clock)
+    limiter = open_limiter(settings.limits, settings.state, clock, gateways=settings.workers)
     await limiter.open()
     try:
         yield limiter
@@ -212,7 +214,9 @@ async def open_engine(url: str | None = None) -> AsyncIterator[Engine]:
 @asynccontextmanager
 async def open_discovery(settings: Settings, pool: Pool, prober: Prober, clock: Clock) -> AsyncIterator[Discovery]:
     """Open what finds the replicas behind names and in a file."""
-    discovery = Discovery(pool, settings.upstreams, settings.discovery, prober.look, clock=clock)
+    discovery = Discovery(
+        pool, settings.upstreams, settings.discovery, prober.look, clock=clock, workers=settings.workers
+    )
     await discovery.open()
     try:
         yield discovery

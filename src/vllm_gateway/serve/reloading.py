@@ -17,6 +17,7 @@ from vllm_gateway.serve.front import Fronts, Made
 from vllm_gateway.serve.making import can_be_full
 from vllm_gateway.serve.standing import Standing
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
+from vllm_gateway.settings.consistent import UNCOUNTED
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.values import plain
 from vllm_gateway.settings.places import written
@@ -60,6 +61,11 @@ class Reloading(Control):
     def config(self) -> dict[str, Any]:
         shown = plain(self._settings)
         return shown if isinstance(shown, dict) else {}
+
+    @override
+    def check_new(self, upstream: Upstream) -> None:
+        if upstream.max_concurrent and self._settings.workers > 1:
+            raise FieldInvalid(f"'max_concurrent' {UNCOUNTED}.", param="max_concurrent")
 
     @override
     async def look(self) -> None:

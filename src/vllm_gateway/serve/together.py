@@ -1,6 +1,5 @@
 """The admin routes where several processes serve: whichever is asked tells of all, and what it changes holds in all."""
 
-import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -223,7 +222,6 @@ def _told(replica: Replica) -> dict[str, Any]:
             "weight": replica.weight,
             "priority_scheduling": replica.takes_priority,
             "wake_on_request": replica.wakes_on_request,
-            "max_concurrent": int(replica.max_outstanding) if math.isfinite(replica.max_outstanding) else 0,
             "api_key": replica.key.decode() or None,
         }
     return {"place": _place(replica), "draining": replica.is_draining, "upstream": upstream}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vllm_gateway import sim
 from vllm_gateway.edge.server import Stop
-from vllm_gateway.serve.apart import LimitsApart, check_keys, warn_of_replicas
+from vllm_gateway.serve.apart import LimitsApart, check_keys
 from vllm_gateway.serve.assembly import build
 from vllm_gateway.serve.fork import END_OF_WORDS, RELOAD, RELOADED, STOP
 from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, serve_parts
@@ -61,7 +61,6 @@ async def _work(post: Post, channel: socket.socket) -> int:
     if post.is_first:
         await check_keys(settings)
     async with build(settings, read=post.read, engine_url=post.engine_url) as parts:
-        warn_of_replicas(parts.pool)
         together = open_together(
             parts,
             folder=post.folder,

@@ -12,6 +12,10 @@ _OWN_HOSTS = {"127.0.0.1", "::1", "localhost"}
 _EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
+UNCOUNTED = "cannot be counted by several workers; use queue.replica_waiting instead, or set workers to 1"
+"""What is wrong with `max_concurrent` of a replica where each of several processes would count for itself."""
+
+
 def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     """Yield each setting that contradicts another one, and the sentence that says so."""
     yield from _routes(settings)
@@ -90,8 +94,7 @@ def _workers(settings: Settings) -> Iterator[tuple[Place, str]]:
         yield ("isolate_prefix_cache",), f"needs tenant_secret, so that all workers cache alike; {or_one}"
     for index, upstream in enumerate(settings.upstreams):
         if upstream.max_concurrent:
-            sentence = f"cannot be counted by several workers; use queue.replica_waiting instead, {or_one}"
-            yield ("upstreams", index, "max_concurrent"), sentence
+            yield ("upstreams", index, "max_concurrent"), UNCOUNTED
 
 
 def _limits_set(limits: Limits) -> Iterator[Place]:

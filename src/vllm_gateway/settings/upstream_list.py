@@ -14,15 +14,19 @@ from vllm_gateway.settings.tree import Tree
 from vllm_gateway.settings.validation import validate
 
 
-def read_upstreams_here(path: Path) -> tuple[Upstream, ...]:
+def read_upstreams_here(path: Path, *, workers: int = 1) -> tuple[Upstream, ...]:
     """Read a list with the variables of this process and of its directory; raise `SettingsInvalid`."""
     environment = os.environ  # noqa: TID251 - the settings are the room that the ban points to
     here = Path.cwd()
-    return read_upstreams(path, (Variables("environment", environment, here), read_dotenv(here).variables))
+    return read_upstreams(
+        path, (Variables("environment", environment, here), read_dotenv(here).variables), workers=workers
+    )
 
 
-def read_upstreams(path: Path, sources: Sequence[Variables] = ()) -> tuple[Upstream, ...]:
+def read_upstreams(path: Path, sources: Sequence[Variables] = (), *, workers: int = 1) -> tuple[Upstream, ...]:
     """Return the upstreams of a file, in YAML or JSON; `${NAME}` and secrets are as in the settings file.
+
+    What so many `workers` could not do is refused as it is there.
 
     A file with nothing in it is a fault, because that is how one looks while it is written; `[]` is an empty list.
 
@@ -40,6 +44,7 @@ def read_upstreams(path: Path, sources: Sequence[Variables] = ()) -> tuple[Upstr
         raise SettingsInvalid([Problem(shown, "must hold a list of upstreams; write [] for none")])
     placed = [Leaf(("upstreams", *leaf.place), leaf.value, leaf.line) for leaf in leaves]
     tree = Tree()
+    tree.put(("workers",), workers, "workers")
     problems = [*exposed_secrets(path, shown, placed), *_fill(tree, placed, shown, sources)]
     settings, wrong = validate(tree)
     if problems or wrong:

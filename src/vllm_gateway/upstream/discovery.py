@@ -8,12 +8,14 @@ Ranks that listen each at a port of their own (`--data-parallel-external-lb`) ar
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.settings.fleet import Discovery as DiscoverySettings
 from vllm_gateway.settings.model import Upstream
+from vllm_gateway.settings.upstream_list import read_upstreams_here
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.replica import CONFIGURED
 from vllm_gateway.upstream.resolving import Addresses, Lookup, Resolved, is_literal, system_lookup
@@ -61,6 +63,7 @@ class Discovery:
         *,
         clock: Clock,
         ask: Callable[[str], Addresses] = system_lookup,
+        workers: int = 1,
     ) -> None:
         """Follow what changes.
 
@@ -71,11 +74,16 @@ class Discovery:
             look: Looks at all replicas, so that new ones are known.
             clock: The gateway's time.
             ask: Asks the system for the addresses of a name.
+            workers: How many processes do the same; the file may list nothing that they could not do together.
         """
         self._pool = pool
         self._configured = tuple(upstreams)
         self._every_s = settings.every_s
-        self._file = WatchedFile(settings.file) if settings.file is not None else None
+        self._file = (
+            WatchedFile(settings.file, read=partial(read_upstreams_here, workers=workers))
+            if settings.file is not None
+            else None
+        )
         self._look = look
         self._clock = clock
         self._ask = ask

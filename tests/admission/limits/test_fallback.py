@@ -54,6 +54,13 @@ async def test_each_gateway_has_its_share() -> None:
     await limiter.close()
 
 
+async def test_workers_share_before_redis_has_told_of_any() -> None:
+    """A process that never met Redis knows of those that were started with it."""
+    limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()), gateways=3)
+    assert left_of(await limiter.reserve("a", [per_minute(9)])) == [2]
+    await limiter.close()
+
+
 async def test_an_absent_redis_is_not_asked_again_and_again() -> None:
     """After some errors only the gateway's own announcement asks it."""
     limiter = await _opened(NOBODY)

@@ -21,12 +21,15 @@ from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
 from vllm_gateway.edge.admin.control import Control, Reloaded
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.connection import bounded_protocol
-from vllm_gateway.errors import GatewayError
+from vllm_gateway.errors import FieldInvalid, GatewayError
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
+
+MOST = 1000
+"""What this gateway lets a replica have at once."""
 
 
 class Levers(Control):
@@ -42,6 +45,11 @@ class Levers(Control):
     @override
     def config(self) -> dict[str, Any]:
         return self.settings
+
+    @override
+    def check_new(self, upstream: Upstream) -> None:
+        if upstream.max_concurrent > MOST:
+            raise FieldInvalid("Not here.", param="max_concurrent")
 
     @override
     async def look(self) -> None:

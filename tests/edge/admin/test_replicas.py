@@ -105,3 +105,11 @@ async def test_a_replica_that_is_not_there_is_not_found(tmp_path: Path) -> None:
             reply = await one.http.request(method, f"/admin/replicas/nobody{path}", json={})
             assert reply.status_code == 404
             assert "GET /admin/replicas" in reply.json()["error"]["message"]
+
+
+async def test_what_the_gateway_cannot_do_is_refused(tmp_path: Path) -> None:
+    """And no replica comes."""
+    async with desk(tmp_path) as admin:
+        reply = await admin.http.post("/admin/replicas", json={"url": "http://h:1", "max_concurrent": 1001})
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, "max_concurrent")
+        assert len(admin.pool.replicas) == 1

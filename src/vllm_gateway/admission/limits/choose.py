@@ -9,8 +9,10 @@ from vllm_gateway.settings.model import State
 from vllm_gateway.state.extras import need
 
 
-def open_limiter(limits: Limits, state: State, clock: Clock) -> Limiter:
+def open_limiter(limits: Limits, state: State, clock: Clock, *, gateways: int = 1) -> Limiter:
     """Return the limiter that the settings ask for; it reaches for its place when it is first used.
+
+    So many `gateways` are there for sure that count as this one does.
 
     Raises:
         MissingExtra: the client of Redis is not installed.
@@ -23,4 +25,4 @@ def open_limiter(limits: Limits, state: State, clock: Clock) -> Limiter:
     need("redis", "redis", "limits.backend: redis")
     from vllm_gateway.admission.limits.redis import RedisLimiter  # noqa: PLC0415 - see the module
 
-    return FallbackLimiter(RedisLimiter(state.redis_url.get_secret_value()), local)
+    return FallbackLimiter(RedisLimiter(state.redis_url.get_secret_value()), local, gateways=gateways)

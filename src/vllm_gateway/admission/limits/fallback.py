@@ -46,11 +46,12 @@ class SharedLimiter(Limiter, Protocol):
 class FallbackLimiter:
     """Asks the shared limiter while that answers, and the local one otherwise."""
 
-    def __init__(self, shared: SharedLimiter, local: Limiter) -> None:
+    def __init__(self, shared: SharedLimiter, local: Limiter, *, gateways: int = 1) -> None:
+        """Share with so many `gateways` at least, be it that Redis never told of them."""
         self._shared = shared
         self._own = local
         self._gateway = uuid4().hex
-        self._gateways = 1
+        self._least = self._gateways = gateways
         self._errors = 0
         self._is_away = False
         self._local: dict[str, tuple[Meter, ...]] = {}
@@ -144,7 +145,7 @@ class FallbackLimiter:
 
     async def _ask(self) -> None:
         try:
-            self._gateways = max(1, await self._shared.announce(self._gateway))
+            self._gateways = max(self._least, await self._shared.announce(self._gateway))
         except LimiterAway as fault:
             self._failed(fault)
             return

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from vllm_gateway.settings.model import Upstream
+
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
@@ -24,6 +26,14 @@ class Control(Protocol):
 
     def config(self) -> dict[str, Any]:
         """Return the settings that count, without secrets."""
+        ...
+
+    def check_new(self, upstream: Upstream) -> None:
+        """Return when a replica may be added.
+
+        Raises:
+            FieldInvalid: it wants what this gateway cannot do.
+        """
         ...
 
     async def look(self) -> None:

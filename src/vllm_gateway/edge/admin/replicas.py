@@ -25,6 +25,7 @@ def replica_routes(pool: Pool, control: Control) -> APIRouter:
     @routes.post("", status_code=201)
     async def add_replica(upstream: Upstream) -> dict[str, Any]:
         _check_new(upstream, pool)
+        control.check_new(upstream)
         replica = pool.add(upstream)
         await control.look()
         if not replica.is_known:  # that look had begun before
