@@ -19,7 +19,7 @@ from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.replaying import Bill
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.tasks import Tasks
-from vllm_gateway.upstream.answers import start
+from vllm_gateway.upstream.answers import start, start_stream
 
 CHAT = "/v1/chat/completions"
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0}
@@ -102,9 +102,8 @@ class Replica:
             sink.end()
             return
         exchange.usage = USAGE
-        exchange.status, exchange.is_event_stream = 200, True
-        named = exchange.operation.dialect.reply_headers(exchange.id)
-        sink.start(200, [*named, *exchange.told, (b"content-type", b"text/event-stream; charset=utf-8")])
+        if not exchange.is_event_stream:
+            start_stream(exchange, sink)
         for number, each in enumerate(self.events):
             if self.failure is not None and number == self.fails_after:
                 raise self.failure

@@ -8,6 +8,7 @@ from tests.cache.callers import Slow
 from tests.pipeline.cached import CHAT, QUESTION, STREAM, STREAMED, USAGE, Cached, Reply, said, whole
 from tests.waiting import until
 from vllm_gateway.errors import LimitReached, ReplicaFailed, ReplicaTruncated
+from vllm_gateway.upstream.answers import start_stream
 
 
 async def test_a_hundred_callers_make_one_call() -> None:
@@ -96,6 +97,25 @@ async def test_a_failure_is_tried_once_more_together() -> None:
     cached.replica.may_begin.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(outcome, ReplicaFailed) for outcome in outcomes)
+    assert len(cached.replica.asked) == 2
+
+
+async def test_a_stream_that_has_begun_gets_the_answer_of_the_second_try() -> None:
+    """Who has heard that somebody is there hears the answer as it comes, and it is asked for once more only."""
+    cached = Cached()
+    cached.replica.may_begin.clear()
+    cached.replica.failure = ReplicaFailed("no")
+    replies = [Reply(STREAMED) for _ in range(3)]
+    tasks = [cached.start(reply) for reply in replies]
+    await until(lambda: bool(cached.replica.asked))
+    for reply in replies:
+        start_stream(reply.exchange, reply.sink)
+    cached.replica.may_begin.set()
+    with pytest.raises(ReplicaFailed):
+        await tasks[0]
+    cached.replica.failure = None
+    await asyncio.gather(*tasks[1:])
+    assert [said(reply.body) for reply in replies[1:]] == ["Hello", "Hello"]
     assert len(cached.replica.asked) == 2
 
 

@@ -21,6 +21,7 @@ from vllm_gateway.errors import Failure, GatewayError, IdempotencyConflict
 from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.embedding import Embedding, Query, is_embedding
 from vllm_gateway.pipeline.replaying import Bill, Relay, form_of, give, in_form, kept_of
+from vllm_gateway.upstream.answers import STREAM_HEADERS
 
 _KEPT = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose answers are kept whole."""
@@ -204,7 +205,8 @@ class Caching:
     def _begin(self, case: _Case) -> Seat:
         """Have a replica asked, for whoever else may come."""
         most = max(place.shelf.max_answer_bytes for place in case.places)
-        flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint)
+        head = STREAM_HEADERS if case.exchange.is_event_stream else None  # somebody has said that somebody is there
+        flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint, head=head)
         mark = Mark.BYPASS if case.first.shelf.is_away else Mark.MISS
         seat = flight.board(case.exchange, case.sink, case.form, mark=mark)
         course = Course(partial(_ask, case), partial(self._judge, case), partial(_keep, case))
