@@ -128,7 +128,10 @@ def embedded(asked: Asked) -> bytes:
 class Cached:
     """A cache, its clock, and the replica behind it."""
 
-    def __init__(self, *, keeps: bool = True, any_temperature: bool = False, max_answer_bytes: int = 100_000) -> None:
+    def __init__(
+        self, *, keeps: bool = True, any_temperature: bool = False, max_answer_bytes: int = 100_000, screen: str = ""
+    ) -> None:
+        self.origin: tuple[str, ...] = ("r",)
         self.clock = HandClock()
         self.replica = Replica()
         self.caching = Caching(
@@ -137,6 +140,7 @@ class Cached:
             outgoing=Outgoing(Settings()),
             clock=self.clock,
             any_temperature=any_temperature,
+            screen=screen,
         )
         self.tasks = Tasks("callers")
 
@@ -154,7 +158,13 @@ class Cached:
         exchange = reply.exchange
         assert exchange.asked is not None
         await self.caching.answer(
-            exchange, exchange.asked, reply.sink, self.replica.relay, model=exchange.model or "", route="r", bill=bill
+            exchange,
+            exchange.asked,
+            reply.sink,
+            self.replica.relay,
+            model=exchange.model or "",
+            origin=self.origin,
+            bill=bill,
         )
 
     def _shelf(self, ttl_s: float, most: int) -> Shelf:
