@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cache.callers import HEAD, Replica, Slow, begin, board, flight
-from tests.upstream.test_answers import Notes
-from vllm_gateway.cache.flight import Form
+from tests.cache.callers import HEAD, STREAM, Replica, Slow, begin, board, flight
+from tests.upstream.test_answers import Notes, chat
+from vllm_gateway.cache.flight import Flight, Form
 from vllm_gateway.cache.kept import Kept
 from vllm_gateway.cache.telling import Mark
 from vllm_gateway.errors import BudgetSpent, ReplicaSilent, ReplicaTruncated
@@ -87,6 +87,32 @@ async def test_comments_are_of_the_moment() -> None:
     board(one, later)
     assert first.written == b": keepalive\n\n" + EVENTS[0]
     assert (later.written, one.body) == (EVENTS[0], EVENTS[0])
+
+
+async def test_a_piece_of_json_is_no_comment() -> None:
+    """An answer in one piece that is large comes in parts, and any of them may begin with a colon."""
+    one, first, slow = flight(form=JSON), Notes(), Slow(5)
+    board(one, first, JSON)
+    board(one, slow, JSON)
+    one.exchange.status = 200
+    one.start(200, [(b"content-type", b"application/json")])
+    for part in (b'{"usage"', b":1", b"}"):
+        one.write(part)
+    slow.take(100)
+    assert (first.written, slow.written, one.body) == (b'{"usage":1}',) * 3
+
+
+async def test_a_stream_that_has_begun_is_gone_on_with() -> None:
+    """Its caller, who has heard that somebody is there, boards another flight, and others join that."""
+    exchange, first, other = chat(), Notes(), Notes()
+    exchange.status, exchange.is_event_stream = 200, True
+    first.start(200, HEAD)
+    one = Flight(exchange, STREAM, max_bytes=1_000, head=HEAD)
+    one.board(exchange, first, STREAM, mark=Mark.MISS)
+    board(one, other)
+    one.write(EVENTS[0])
+    assert (first.written, other.written) == (EVENTS[0], EVENTS[0])
+    assert (first.headers, other.status) == (HEAD, 200)
 
 
 async def test_who_wants_another_form_waits_for_the_end() -> None:
@@ -190,6 +216,19 @@ async def test_a_caller_who_is_too_slow_for_the_others_is_dropped() -> None:
     assert isinstance(seat.done.exception(), ReplicaTruncated)
     assert (first.written, replica.pauses) == (b"".join(EVENTS), 0)
     assert len(one.body) <= 30
+
+
+async def test_who_was_dropped_gets_nothing_more() -> None:
+    """Not even if it takes something before it is told: what it missed is forgotten."""
+    one, first, slow = flight(max_bytes=30), Notes(), Slow(5)
+    board(one, first)
+    board(one, slow)
+    begin(one)
+    for event in EVENTS:
+        one.write(event)
+    assert slow.is_dropped
+    slow.take(1_000)
+    assert slow.written == EVENTS[0]
 
 
 async def test_who_does_not_take_the_end_is_dropped_when_the_replica_says_so() -> None:

@@ -24,7 +24,7 @@ def key(
 ) -> bytes:
     """Return the key of a body as a caller writes it."""
     body = codec.dumps(fields)
-    return answer_key(tenant, route, path, codec.loads(body), body, is_stream=stream)
+    return answer_key(tenant, [route], path, codec.loads(body), body, is_stream=stream)
 
 
 @given(FIELDS, st.randoms())
@@ -102,14 +102,14 @@ def test_who_asks_and_in_which_form_makes_no_difference(changed: dict[str, Any])
 def test_what_one_form_only_can_say_is_kept_by_form(fields: dict[str, Any]) -> None:
     """A stream is not made of an answer that says more, or otherwise."""
     body = codec.dumps({**fields, "stream": True})
-    streamed = answer_key("t", "r", CHAT, codec.loads(body), body, is_stream=True)
+    streamed = answer_key("t", ["r"], CHAT, codec.loads(body), body, is_stream=True)
     assert streamed != key(fields)
 
 
 def test_numbers_that_lose_digits_are_told_apart() -> None:
     """Beyond 64 bits a number is read as the nearest one that there is."""
     bodies = [b'{"seed":98765432109876543210987654321}', b'{"seed":98765432109876543210987654322}']
-    keys = {answer_key("t", "r", CHAT, codec.loads(body), body, is_stream=False) for body in bodies}
+    keys = {answer_key("t", ["r"], CHAT, codec.loads(body), body, is_stream=False) for body in bodies}
     assert len(keys) == 2
 
 
@@ -136,21 +136,22 @@ def test_deterministic_is_what_is_greedy_or_seeded(fields: dict[str, Any], *, ex
 def test_items_have_keys_of_their_own() -> None:
     """The same text has the same key in whatever company; other parameters make it another embedding."""
     fields = {"model": "m", "input": ["a", "b"]}
-    first = item_keys("t", "r", fields, ["a", "b", "a"])
+    first = item_keys("t", ["r"], fields, ["a", "b", "a"])
     assert first[0] == first[2] != first[1]
-    assert item_keys("t", "r", {**fields, "input": "a", "user": "u"}, ["a"]) == first[:1]
+    assert item_keys("t", ["r"], {**fields, "input": "a", "user": "u"}, ["a"]) == first[:1]
     others = [
-        item_keys("u", "r", fields, ["a"]),
-        item_keys("t", "s", fields, ["a"]),
-        item_keys("t", "r", {**fields, "dimensions": 8}, ["a"]),
-        item_keys("t", "r", fields, [[97]]),
+        item_keys("u", ["r"], fields, ["a"]),
+        item_keys("t", ["s"], fields, ["a"]),
+        item_keys("t", ["r"], {**fields, "dimensions": 8}, ["a"]),
+        item_keys("t", ["r"], fields, [[97]]),
     ]
     assert first[0] not in [each[0] for each in others]
 
 
 def test_a_name_belongs_to_its_caller() -> None:
     """Two callers may choose the same idempotency key."""
-    assert len({once_key("a", "1"), once_key("b", "1"), once_key("a", "2"), digest(["once", "a1"])}) == 4
+    keys = {once_key("a", "1"), once_key("b", "1"), once_key("a", "2"), once_key("a", "1", "s"), digest(["once", "a1"])}
+    assert len(keys) == 5
 
 
 def test_a_fingerprint_is_of_every_byte() -> None:

@@ -19,7 +19,7 @@ from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.replaying import Bill
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.tasks import Tasks
-from vllm_gateway.upstream.answers import start
+from vllm_gateway.upstream.answers import start, start_stream
 
 CHAT = "/v1/chat/completions"
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0}
@@ -102,9 +102,8 @@ class Replica:
             sink.end()
             return
         exchange.usage = USAGE
-        exchange.status, exchange.is_event_stream = 200, True
-        named = exchange.operation.dialect.reply_headers(exchange.id)
-        sink.start(200, [*named, *exchange.told, (b"content-type", b"text/event-stream; charset=utf-8")])
+        if not exchange.is_event_stream:
+            start_stream(exchange, sink)
         for number, each in enumerate(self.events):
             if self.failure is not None and number == self.fails_after:
                 raise self.failure
@@ -129,7 +128,10 @@ def embedded(asked: Asked) -> bytes:
 class Cached:
     """A cache, its clock, and the replica behind it."""
 
-    def __init__(self, *, keeps: bool = True, any_temperature: bool = False, max_answer_bytes: int = 100_000) -> None:
+    def __init__(
+        self, *, keeps: bool = True, any_temperature: bool = False, max_answer_bytes: int = 100_000, screen: str = ""
+    ) -> None:
+        self.origin: tuple[str, ...] = ("r",)
         self.clock = HandClock()
         self.replica = Replica()
         self.caching = Caching(
@@ -138,6 +140,7 @@ class Cached:
             outgoing=Outgoing(Settings()),
             clock=self.clock,
             any_temperature=any_temperature,
+            screen=screen,
         )
         self.tasks = Tasks("callers")
 
@@ -155,7 +158,13 @@ class Cached:
         exchange = reply.exchange
         assert exchange.asked is not None
         await self.caching.answer(
-            exchange, exchange.asked, reply.sink, self.replica.relay, model=exchange.model or "", route="r", bill=bill
+            exchange,
+            exchange.asked,
+            reply.sink,
+            self.replica.relay,
+            model=exchange.model or "",
+            origin=self.origin,
+            bill=bill,
         )
 
     def _shelf(self, ttl_s: float, most: int) -> Shelf:

@@ -256,6 +256,26 @@ async def test_hits_are_billed_where_that_is_wanted() -> None:
     assert (reply.cache, reply.body) == ("hit", whole())
 
 
+async def test_an_answer_belongs_to_the_model_that_gave_it() -> None:
+    """One that is made of something else by now is asked, though it has the same name."""
+    cached = Cached()
+    await cached.ask(QUESTION)
+    cached.origin = ("r", "/another-model")
+    assert [(await cached.ask(QUESTION)).cache for _ in "12"] == ["miss", "hit"]
+
+
+async def test_an_answer_that_was_held_against_another_list_is_not_given() -> None:
+    """It may say what is denied by now, also to who names the request again."""
+    before, now = Cached(), Cached(screen="stricter")
+    for headers in ([], NAMED):
+        await before.ask(QUESTION, headers=headers)
+    now.caching._answers, now.caching._once = before.caching._answers, before.caching._once
+    for headers in ([], NAMED):
+        await now.ask(QUESTION, headers=headers)
+    assert len(now.replica.asked) == 1
+    assert (await now.ask(QUESTION)).cache == "hit"
+
+
 async def test_the_gateways_own_routes_share_the_answer() -> None:
     """A chat is a chat underneath, whichever route asks."""
     cached = Cached()

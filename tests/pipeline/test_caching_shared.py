@@ -8,6 +8,9 @@ from tests.cache.callers import Slow
 from tests.pipeline.cached import CHAT, QUESTION, STREAM, STREAMED, USAGE, Cached, Reply, said, whole
 from tests.waiting import until
 from vllm_gateway.errors import LimitReached, ReplicaFailed, ReplicaTruncated
+from vllm_gateway.exchange import Asked, Exchange
+from vllm_gateway.pipeline.replaying import Give
+from vllm_gateway.upstream.answers import start_stream
 
 
 async def test_a_hundred_callers_make_one_call() -> None:
@@ -99,6 +102,25 @@ async def test_a_failure_is_tried_once_more_together() -> None:
     assert len(cached.replica.asked) == 2
 
 
+async def test_a_stream_that_has_begun_gets_the_answer_of_the_second_try() -> None:
+    """Who has heard that somebody is there hears the answer as it comes, and it is asked for once more only."""
+    cached = Cached()
+    cached.replica.may_begin.clear()
+    cached.replica.failure = ReplicaFailed("no")
+    replies = [Reply(STREAMED) for _ in range(3)]
+    tasks = [cached.start(reply) for reply in replies]
+    await until(lambda: bool(cached.replica.asked))
+    for reply in replies:
+        start_stream(reply.exchange, reply.sink)
+    cached.replica.may_begin.set()
+    with pytest.raises(ReplicaFailed):
+        await tasks[0]
+    cached.replica.failure = None
+    await asyncio.gather(*tasks[1:])
+    assert [said(reply.body) for reply in replies[1:]] == ["Hello", "Hello"]
+    assert len(cached.replica.asked) == 2
+
+
 async def test_the_firsts_limits_are_its_own() -> None:
     """The others are answered."""
     cached = Cached()
@@ -114,6 +136,28 @@ async def test_the_firsts_limits_are_its_own() -> None:
     await asyncio.gather(*tasks[1:])
     assert [reply.sink.written for reply in replies] == [b"", whole(), whole()]
     assert (b"x-ratelimit", b"9") in replies[0].exchange.told
+
+
+async def test_who_joins_is_billed_where_hits_are() -> None:
+    """Within its own limits, for all the time that it takes; what came to nothing is billed to nobody."""
+    cached = Cached()
+    billed: list[int] = []
+
+    async def bill(exchange: Exchange, asked: Asked, give: Give) -> None:
+        await asyncio.sleep(0)  # a limit may have to be asked for
+        if len(billed) == 2:
+            raise LimitReached("too much")
+        billed.append(0)
+        await give(asked)
+        billed[0] += exchange.usage.completion_tokens if exchange.usage is not None else 0
+
+    cached.replica.may_begin.clear()
+    tasks = [cached.start(Reply(fields), bill=bill) for fields in (STREAMED, STREAMED, QUESTION, QUESTION)]
+    await until(lambda: len(billed) == 2)
+    cached.replica.may_begin.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None)] * 3 + [LimitReached]
+    assert (billed, len(cached.replica.asked)) == ([2 * USAGE.completion_tokens, 0], 1)
 
 
 async def test_limits_that_everybody_has_reached_are_told_to_everybody() -> None:

@@ -73,6 +73,20 @@ def test_what_is_said_in_a_session_is_looked_at() -> None:
         screening().check(Asked(**{**{name: getattr(asked, name) for name in asked.__slots__}, "saying": saying}))
 
 
+def test_what_answers_are_held_against_has_a_name() -> None:
+    """The same for the same list only; none where answers are left alone."""
+    lists: tuple[dict[str, object], ...] = (
+        {},
+        {"deny_words": ["bomb", "other"]},
+        {"deny_patterns": ["b+"]},
+        {"deny_window": 32},
+    )
+    names = [screening(deny_output=True, **each).name for each in lists]
+    assert names[0] == screening(deny_output=True).name
+    assert len({*names, screening().name}) == 5
+    assert not screening().name
+
+
 async def test_answers_are_left_alone_unless_that_is_on() -> None:
     """Without `deny_output` the answer goes straight to the caller."""
     exchange, sink = chat(), Notes()

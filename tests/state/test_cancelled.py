@@ -1,21 +1,35 @@
 """D-07: a command that is cancelled leaves no answer to whoever uses its connection next."""
 
 import asyncio
+import itertools
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from tests.admission.keys.making import made
+from tests.admission.keys.stores.conftest import postgres_schema as postgres_schema  # noqa: PLC0414 - a fixture here too
+from tests.admission.limits.wishes import budget, left_of
 from tests.sessions.stores.conftest import postgres_place as postgres_place  # noqa: PLC0414 - a fixture here too
 from tests.sessions.stores.conftest import redis_place as redis_place  # noqa: PLC0414 - likewise
 from tests.sessions.stores.places import NOW, Place, session
 from tests.state.redis_rig import Cluster, Watched
+from tests.telemetry.usage.records import DAY, entries, record
+from vllm_gateway.admission.keys.stores.database import postgres_store as key_store
+from vllm_gateway.admission.limits.redis import RedisLimiter
+from vllm_gateway.cache.keys import digest
+from vllm_gateway.cache.redis import RedisStore as AnswerStore
 from vllm_gateway.sessions.stores.redis import RedisStore
 from vllm_gateway.sessions.stores.sql import SqlStore
 from vllm_gateway.state.redis import Client, connect
 from vllm_gateway.state.sql import postgres_database
+from vllm_gateway.telemetry.usage.database import postgres_store, sqlite_store
+from vllm_gateway.telemetry.usage.question import Question
+from vllm_gateway.telemetry.usage.store import UsageStore
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
@@ -85,6 +99,83 @@ async def _sessions(place: Place) -> None:
 
     await cancel_at_random(ask, "s-{}".format, store._outage._running)
     assert [await ask(number) for number in range(KEYS)] == [f"s-{number}" for number in range(KEYS)]
+
+
+async def test_limits_in_redis(redis_url: str) -> None:
+    """Each request asks of a limit of its own, and that shows in what is left of it."""
+    limiter = RedisLimiter(redis_url, limit_s=WAIT_S)
+    prefix, numbers = uuid4().hex, itertools.count()
+
+    async def ask(number: int) -> object:
+        name = f"{prefix}-{next(numbers)}"
+        return left_of(await limiter.reserve(name, [budget(1_000 + number, 1, name)]))
+
+    try:
+        await cancel_at_random(ask, lambda number: [999 + number], limiter._tasks._running)
+    finally:
+        await limiter.close()
+
+
+async def test_answers_in_redis(redis_url: str) -> None:
+    """One by one, and many at once."""
+    store = AnswerStore(redis_url, limit_s=WAIT_S)
+    keys = [digest([number]) for number in range(KEYS)]
+    await store.keep([(key, b"answer-%d" % number) for number, key in enumerate(keys)], 3600)
+
+    async def ask(number: int) -> object:
+        return await store.find(keys[number : number + 1 + number % 3])
+
+    def expected(number: int) -> object:
+        return [b"answer-%d" % each for each in range(number, min(number + 1 + number % 3, KEYS))]
+
+    try:
+        await cancel_at_random(ask, expected, store._tasks._running)
+        assert await store.find(keys) == [b"answer-%d" % number for number in range(KEYS)]
+        assert not store.is_away
+    finally:
+        await store.close()
+
+
+async def test_keys_in_postgresql(postgres_schema: str) -> None:
+    """Each asks for one of them by its id, and gets that."""
+    store = key_store(postgres_schema)
+    records = [made(f"key-{number}")[1] for number in range(KEYS)]
+    for each in records:
+        await store.add(each)
+
+    async def ask(number: int) -> object:
+        found = await store.revoke(records[number].id, 1.0)
+        return found and found.name
+
+    try:
+        await cancel_at_random(ask, "key-{}".format)
+        assert sorted(each.id for each in await store.load()) == sorted(each.id for each in records)
+    finally:
+        await store.close()
+
+
+async def test_usage_in_postgresql(postgres_schema: str) -> None:
+    """Each asks for the sum over a model of its own, which is another one."""
+    await _usage(postgres_store(postgres_schema, limit_s=WAIT_S))
+
+
+async def test_usage_in_a_file(tmp_path: Path) -> None:
+    """Likewise."""
+    await _usage(sqlite_store(tmp_path / "usage.sqlite", limit_s=WAIT_S))
+
+
+async def _usage(store: UsageStore) -> None:
+    await store.write(entries(record(model=f"m-{number}", prompt_tokens=number) for number in range(KEYS)))
+
+    async def ask(number: int) -> object:
+        question = Question(0, DAY, ("model",), model=f"m-{number}")
+        return [(total.group["model"], total.prompt_tokens) for total in await store.totals(question)]
+
+    try:
+        await cancel_at_random(ask, lambda number: [(f"m-{number}", number)])
+        assert [await ask(number) for number in range(KEYS)] == [[(f"m-{number}", number)] for number in range(KEYS)]
+    finally:
+        await store.close()
 
 
 async def test_bare_commands_of_redis(redis_url: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.settings.model import Upstream
-from vllm_gateway.upstream.kin import Kin, kin_of
+from vllm_gateway.upstream.kin import Kin, kin_of, roots_of
 from vllm_gateway.upstream.replica import Replica
 
 ONE = Kin("default", "/model", 4096, "0.32.0", "vllm-0.32.0-abc")
@@ -36,3 +36,12 @@ def test_it_is_made_of_what_a_replica_says() -> None:
     replica.models = {"m": {"root": "/model", "max_model_len": 4096}}
     replica.version, replica.fingerprints = "0.32.0", {"m": "print"}
     assert kin_of(replica, "m") == Kin("a", "/model", 4096, "0.32.0", "print")
+
+
+def test_a_model_is_made_of_what_its_replicas_say() -> None:
+    """Each thing counts once; one who says nothing counts too."""
+    clock = SystemClock()
+    three = [Replica(f"a-{each}", Upstream(url="http://h", route="a"), clock=clock, connect_s=1) for each in range(3)]
+    three[0].models = three[2].models = {"m": {"root": "/model"}}
+    assert roots_of(three, "m") == ["/model", "None"]
+    assert roots_of(three[::2], "m") == ["/model"]

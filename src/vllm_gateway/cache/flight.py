@@ -43,12 +43,21 @@ class Flight:
 
     is_gone = False
 
-    def __init__(self, exchange: Exchange, form: Form, *, max_bytes: int, fingerprint: bytes = b"") -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        form: Form,
+        *,
+        max_bytes: int,
+        fingerprint: bytes = b"",
+        head: Headers | None = None,
+    ) -> None:
+        """Begin with `head` where the caller's reply has begun already: then it is the head of a stream."""
         self.exchange = replace(exchange)
         """Of its own: it goes on when the caller who began it has left."""
         self.form = form
         self.fingerprint = fingerprint
-        self.head: Headers | None = None
+        self.head = head
         self.is_joinable = True
         """A caller who comes now gets everything from the first byte on."""
         self.is_over = False
@@ -100,7 +109,7 @@ class Flight:
 
     def write(self, data: bytes) -> None:
         """Take a part, and pass it on."""
-        if data[:1] == b":" and b"data:" not in data:  # a comment is of this moment
+        if data[:1] == b":" and self.exchange.is_event_stream and b"data:" not in data:  # a comment is of this moment
             for seat in self._seats:
                 seat.whisper(data)
             return
@@ -275,6 +284,7 @@ class Seat:
     def drop(self) -> None:
         """Close the caller's connection."""
         self.flight.leave(self)
+        self.is_live = False
         self._sink.drop()
         if not self.done.done():
             self.done.set_exception(ReplicaTruncated(_TOO_SLOW))

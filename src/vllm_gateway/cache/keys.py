@@ -48,10 +48,13 @@ _LARGE = "e+"
 """How a number that is so large is written here, and many texts beside it."""
 
 
-def answer_key(tenant: str, route: str, path: str, fields: Mapping[str, Any], body: bytes, *, is_stream: bool) -> bytes:
+def answer_key(
+    tenant: str, origin: Sequence[str], path: str, fields: Mapping[str, Any], body: bytes, *, is_stream: bool
+) -> bytes:
     """Return the key of an answer to the JSON object `fields`, which was read from `body`.
 
-    A stream and an answer in one piece have the same key where one can be made of the other.
+    `origin` says all that is known of who answers. A stream and an answer in one piece have the same key where one can
+    be made of the other.
     """
     counted = {name: _plain(value) for name, value in fields.items() if name not in _WITHOUT_EFFECT}
     options = counted.pop("stream_options", None)
@@ -59,21 +62,24 @@ def answer_key(tenant: str, route: str, path: str, fields: Mapping[str, Any], bo
     if others:
         counted["stream_options"] = others
     form = ("stream" if is_stream else "one piece") if others or not _is_of_both_forms(fields) else ""
-    text = _text(["answer", tenant, route, path, form, counted])
+    text = _text(["answer", tenant, [*origin], path, form, counted])
     exact = sha256(body).hexdigest() if _LARGE in text and _has_large(counted) else ""
     return sha256(f"{exact} {text}".encode()).digest()
 
 
-def item_keys(tenant: str, route: str, fields: Mapping[str, Any], items: Sequence[object]) -> list[bytes]:
+def item_keys(tenant: str, origin: Sequence[str], fields: Mapping[str, Any], items: Sequence[object]) -> list[bytes]:
     """Return the key of each embedding that is asked for: of an item and all that is said beside the items."""
     beside = {name: value for name, value in fields.items() if name not in _WITHOUT_EFFECT and name != "input"}
-    shared = digest(["embedding", tenant, route, beside]).hex()
+    shared = digest(["embedding", tenant, [*origin], beside]).hex()
     return [digest([shared, item]) for item in items]
 
 
-def once_key(tenant: str, name: str) -> bytes:
-    """Return the key under which the answer to a request with an idempotency key of this name is kept."""
-    return digest(["once", tenant, name])
+def once_key(tenant: str, name: str, screen: str = "") -> bytes:
+    """Return the key under which the answer to a request with an idempotency key of this name is kept.
+
+    `screen` names what answers are held against: what has left once is not to leave again under a stricter one.
+    """
+    return digest(["once", tenant, name, screen])
 
 
 def fingerprint(path: str, body: bytes) -> bytes:

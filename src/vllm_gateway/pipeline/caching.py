@@ -1,6 +1,6 @@
 """Answers that are given again: out of what was kept, or together with a caller who asks the same at this moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,8 @@ from vllm_gateway.dialects.replayed import is_complete
 from vllm_gateway.errors import Failure, GatewayError, IdempotencyConflict
 from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.embedding import Embedding, Query, is_embedding
-from vllm_gateway.pipeline.replaying import Bill, Relay, form_of, give, in_form, kept_of
+from vllm_gateway.pipeline.replaying import Bill, Relay, billed, form_of, give, in_form, kept_of
+from vllm_gateway.upstream.answers import STREAM_HEADERS
 
 _KEPT = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose answers are kept whole."""
@@ -65,13 +66,22 @@ class Caching:
     """Answers from what is kept; has a replica asked where nothing is, and keeps what it says."""
 
     def __init__(
-        self, *, answers: Shelf | None, once: Shelf, outgoing: Outgoing, clock: Clock, any_temperature: bool = False
+        self,
+        *,
+        answers: Shelf | None,
+        once: Shelf,
+        outgoing: Outgoing,
+        clock: Clock,
+        any_temperature: bool = False,
+        screen: str = "",
     ) -> None:
+        """Answer from these places; `screen` names what answers were held against, if they were."""
         self._answers = answers
         self._once = once
         self._outgoing = outgoing
         self._clock = clock
         self._any_temperature = any_temperature
+        self._screen = screen
         self._flights = Flights()
         self._embedding = None if answers is None else Embedding(answers, self._flights, clock)
 
@@ -92,10 +102,10 @@ class Caching:
         relay: Relay,
         *,
         model: str,
-        route: str,
+        origin: Sequence[str],
         bill: Bill | None = None,
     ) -> None:
-        """Have `asked` answered into `sink`; `relay` is called for what is not there.
+        """Have `asked` answered into `sink`; `relay` is called for what is not there, and asks those of `origin`.
 
         Where `bill` is given, it is called for what is there.
 
@@ -106,9 +116,9 @@ class Caching:
         wishes = wishes_in(exchange.headers)
         if self._embedding is not None and is_embedding(asked) and wishes.keeps and not exchange.caller.upstream_key:
             query = Query(exchange, asked, sink, relay, bill, reads=wishes.reads)
-            if await self._embedding.answer(query, self._fields(exchange, asked, model), route):
+            if await self._embedding.answer(query, self._fields(exchange, asked, model), origin):
                 return
-        places = self._places(exchange, asked, model, route, wishes)
+        places = self._places(exchange, asked, model, origin, wishes)
         if places:
             await self._answer(_Case(exchange, asked, sink, relay, bill, form_of(asked), places))
         else:
@@ -118,19 +128,22 @@ class Caching:
         """End what is under way; the places where answers are kept are others' to close."""
         await self._flights.close()
 
-    def _places(self, exchange: Exchange, asked: Asked, model: str, route: str, wishes: Wishes) -> tuple[_Place, ...]:
+    def _places(
+        self, exchange: Exchange, asked: Asked, model: str, origin: Sequence[str], wishes: Wishes
+    ) -> tuple[_Place, ...]:
         """Return where to look for the answer; nowhere when it is not to be found twice."""
         caller = exchange.caller
         if asked.saying is not None or asked.keeping is not None or caller.upstream_key:
             return ()
         places: tuple[_Place, ...] = ()
         if wishes.once is not None and asked.path in _ONCE:
-            key = once_key(caller.id or exchange.address, wishes.once)
+            key = once_key(caller.id or exchange.address, wishes.once, self._screen)
             mark = fingerprint(exchange.operation.path, exchange.body)
             places = (_Place(self._once, key, fits=bool, fingerprint=mark),)
         if self._answers is not None and wishes.keeps and self._may_be_kept(asked):
             fields = self._fields(exchange, asked, model)
-            key = answer_key(caller.id, route, asked.path, fields, asked.body, is_stream=asked.stream)
+            source = (*origin, self._screen)
+            key = answer_key(caller.id, source, asked.path, fields, asked.body, is_stream=asked.stream)
             fits = partial(is_complete, choices=asked.choices)
             places = (*places, _Place(self._answers, key, fits, reads=wishes.reads))
         return places
@@ -147,7 +160,7 @@ class Caching:
         for number in range(_TRIES):
             if await self._give_kept(case) or await self._share(case, is_last=number == _TRIES - 1):
                 return
-        await case.relay(case.exchange, case.asked, case.sink)
+        await case.relay(case.exchange, case.asked, case.sink if self._answers is None else BypassSink(case.sink))
 
     async def _give_kept(self, case: _Case) -> bool:
         """Give what is kept; say whether there was something."""
@@ -162,28 +175,36 @@ class Caching:
                 continue
             if place is not case.first:
                 await case.first.shelf.keep(case.first.key, kept, case.first.fingerprint)
-            await self._give(case, kept, body)
-            return True
+            return await billed(case.bill, case.exchange, case.asked, partial(self._give, case, kept, body))
         return False
 
-    async def _give(self, case: _Case, kept: Kept, body: bytes) -> None:
-        async def give_it(_: Asked) -> None:
-            give(case.exchange, case.sink, kept, body, wall=self._clock.wall())
-
-        if case.bill is None:
-            await give_it(case.asked)
-        else:
-            await case.bill(case.exchange, case.asked, give_it)
+    async def _give(self, case: _Case, kept: Kept, body: bytes) -> bool:
+        give(case.exchange, case.sink, kept, body, wall=self._clock.wall())
+        return True
 
     async def _share(self, case: _Case, *, is_last: bool) -> bool:
         """Wait for the answer that is under way, or begin one; say whether the caller has it.
 
         Who only joined begins again where the answer came to nothing: that may have been another caller's affair.
         """
-        flight = self._flights.find(case.first.key) if case.first.reads else None
-        if flight is not None and flight.fingerprint != case.first.fingerprint:
+        flight = self._flying(case)
+        if flight is None:
+            return await self._wait(case, self._begin(case), is_last=is_last)
+        if flight.fingerprint != case.first.fingerprint:
             raise IdempotencyConflict
-        seat = self._begin(case) if flight is None else flight.board(case.exchange, case.sink, case.form, mark=Mark.HIT)
+        return await billed(case.bill, case.exchange, case.asked, partial(self._join, case, is_last=is_last))
+
+    def _flying(self, case: _Case) -> Flight | None:
+        return self._flights.find(case.first.key) if case.first.reads else None
+
+    async def _join(self, case: _Case, *, is_last: bool) -> bool:
+        flight = self._flying(case)  # what it is billed for may have taken a moment
+        if flight is None:
+            return False
+        seat = flight.board(case.exchange, case.sink, case.form, mark=Mark.HIT)
+        return await self._wait(case, seat, is_last=is_last)
+
+    async def _wait(self, case: _Case, seat: Seat, *, is_last: bool) -> bool:
         try:
             await case.sink.until(seat.done)
         except GatewayError:
@@ -196,15 +217,13 @@ class Caching:
             return True
         kept = seat.flight.kept
         body = None if kept is None else in_form(kept, case.form, case.asked.path)
-        if kept is None or body is None:
-            return False
-        await self._give(case, kept, body)
-        return True
+        return kept is not None and body is not None and await self._give(case, kept, body)
 
     def _begin(self, case: _Case) -> Seat:
         """Have a replica asked, for whoever else may come."""
         most = max(place.shelf.max_answer_bytes for place in case.places)
-        flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint)
+        head = STREAM_HEADERS if case.exchange.is_event_stream else None  # somebody has said that somebody is there
+        flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint, head=head)
         mark = Mark.BYPASS if case.first.shelf.is_away else Mark.MISS
         seat = flight.board(case.exchange, case.sink, case.form, mark=mark)
         course = Course(partial(_ask, case), partial(self._judge, case), partial(_keep, case))

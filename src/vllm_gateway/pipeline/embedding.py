@@ -1,5 +1,6 @@
 """Embeddings, kept one by one: a replica is asked for those that are not there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from vllm_gateway.clock import Clock
 from vllm_gateway.dialects.embedded import embeddings_in, items_of, prompt_tokens_in, put_together, tokens_of_each
 from vllm_gateway.errors import GatewayError
 from vllm_gateway.exchange import Asked, Exchange, Sink, Usage
-from vllm_gateway.pipeline.replaying import Bill, Relay, form_of, write_answer
+from vllm_gateway.pipeline.replaying import Bill, Relay, billed, form_of, write_answer
 
 _PATH = "/v1/embeddings"
 _MOST_ITEMS = 128
@@ -62,7 +63,7 @@ class Embedding:
         self._flights = flights
         self._clock = clock
 
-    async def answer(self, query: Query, fields: dict[str, Any], route: str) -> bool:
+    async def answer(self, query: Query, fields: dict[str, Any], origin: Sequence[str]) -> bool:
         """Have embeddings answered; `fields` is what a replica would read. False: nothing was done, for it cannot be.
 
         Raises:
@@ -71,14 +72,13 @@ class Embedding:
         asked, items = query.asked, items_of(fields)
         if items is None or len(items) > _MOST_ITEMS:
             return False
-        keys = item_keys(query.exchange.caller.id, route, fields, items)
+        keys = item_keys(query.exchange.caller.id, origin, fields, items)
         found = await self._shelf.find_all(keys) if query.reads else [None] * len(keys)
         known = {key: kept for key, kept in zip(keys, found, strict=True) if kept is not None}
         case = _Case(query, keys, items, known)
         missing = case.missing
         if not missing:
-            await self._give(case)
-            return True
+            return await billed(query.bill, query.exchange, query.asked, partial(self._give, case))
         if len(missing) == len(items):
             return await self._share(case, asked, form_of(asked))
         changes = {"input": list(missing.values())}
@@ -87,9 +87,19 @@ class Embedding:
 
     async def _share(self, case: _Case, asked: Asked, form: Form) -> bool:
         """Wait for what is missing, and answer with all; say whether the caller has its answer."""
-        key = digest(["embeddings", form, *(key.hex() for key in case.missing)])
-        flight = self._flights.find(key) if case.query.reads else None
-        seat = self._begin(case, key, asked, form) if flight is None else self._join(case, flight, form)
+        key, query = digest(["embeddings", form, *(key.hex() for key in case.missing)]), case.query
+        if self._flying(key, query) is None:
+            return await self._wait(case, self._begin(case, key, asked, form))
+        return await billed(query.bill, query.exchange, query.asked, partial(self._join, case, key, form))
+
+    def _flying(self, key: bytes, query: Query) -> Flight | None:
+        return self._flights.find(key) if query.reads else None
+
+    async def _join(self, case: _Case, key: bytes, form: Form) -> bool:
+        flight = self._flying(key, case.query)  # what it is billed for may have taken a moment
+        return flight is not None and await self._wait(case, _board(flight, case.query, form, Mark.HIT))
+
+    async def _wait(self, case: _Case, seat: Seat) -> bool:
         try:
             await case.query.sink.until(seat.done)
         except GatewayError:
@@ -105,39 +115,27 @@ class Embedding:
         if apart is None:
             return False
         case.known.update({key: Kept(body, self._clock.wall(), usage=usage) for key, body, usage in apart})
-        self._write(case, seat.mark)
-        return True
+        return self._write(case, seat.mark)
 
     def _begin(self, case: _Case, key: bytes, asked: Asked, form: Form) -> Seat:
         most = self._shelf.max_answer_bytes * min(_MOST_ANSWERS, len(case.missing))
         flight = Flight(case.query.exchange, form, max_bytes=most)
         mark = Mark.BYPASS if self._shelf.is_away else Mark.MISS
-        seat = flight.board(case.query.exchange, case.query.sink, None if form == _ALONE else form, mark=mark)
+        seat = _board(flight, case.query, form, mark)
         keep = partial(self._keep, flight, case.missing)
         course = Course(partial(_ask, case.query.relay, asked), partial(_judge, self._clock), keep)
         self._flights.launch(key, flight, course)
         return seat
 
-    @staticmethod
-    def _join(case: _Case, flight: Flight, form: Form) -> Seat:
-        return flight.board(case.query.exchange, case.query.sink, None if form == _ALONE else form, mark=Mark.HIT)
-
     async def _keep(self, flight: Flight, missing: dict[bytes, Any], whole: Kept) -> None:
         apart = _apart(flight, missing) or ()
         await self._shelf.keep_all([(key, Kept(body, whole.at, usage=usage)) for key, body, usage in apart])
 
-    async def _give(self, case: _Case) -> None:
+    async def _give(self, case: _Case) -> bool:
+        return self._write(case, Mark.HIT)
+
+    def _write(self, case: _Case, mark: Mark) -> bool:
         """Answer with what is known."""
-
-        async def give_it(_: Asked) -> None:
-            self._write(case, Mark.HIT)
-
-        if case.query.bill is None:
-            await give_it(case.query.asked)
-        else:
-            await case.query.bill(case.query.exchange, case.query.asked, give_it)
-
-    def _write(self, case: _Case, mark: Mark) -> None:
         exchange, wall = case.query.exchange, self._clock.wall()
         kept = [case.known[key] for key in case.keys]
         age_s = max(each.age_s(wall) for each in kept) if mark is Mark.HIT else None
@@ -151,11 +149,16 @@ class Embedding:
             tokens=usage.prompt_tokens,
         )
         write_answer(exchange, case.query.sink, body, is_stream=False)
+        return True
 
 
 def is_embedding(asked: Asked) -> bool:
     """Say whether embeddings are asked for."""
     return asked.path == _PATH
+
+
+def _board(flight: Flight, query: Query, form: Form, mark: Mark) -> Seat:
+    return flight.board(query.exchange, query.sink, None if form == _ALONE else form, mark=mark)
 
 
 def _usage(case: _Case) -> Usage:

@@ -56,6 +56,20 @@ def give(exchange: Exchange, sink: Sink, kept: Kept, body: bytes, *, wall: float
     write_answer(exchange, sink, body, is_stream=exchange.asked is not None and exchange.asked.stream)
 
 
+async def billed(bill: Bill | None, exchange: Exchange, asked: Asked, give: Callable[[], Awaitable[bool]]) -> bool:
+    """Have an answer given within the limits of the exchange's caller, where `bill` is; return what `give` does."""
+    if bill is None:
+        return await give()
+    is_given = False
+
+    async def give_it(_: Asked) -> None:
+        nonlocal is_given
+        is_given = await give()
+
+    await bill(exchange, asked, give_it)
+    return is_given
+
+
 def write_answer(exchange: Exchange, sink: Sink, body: bytes, *, is_stream: bool) -> None:
     """Write a whole reply; a stream may have begun already, to say that somebody is there."""
     if not is_stream:

@@ -11,6 +11,7 @@ from typing_extensions import override
 from vllm_gateway.admission.screen.answered import REFUSED, check_answer
 from vllm_gateway.admission.screen.asked import check_asked
 from vllm_gateway.admission.screen.patterns import DenyList
+from vllm_gateway.cache.keys import digest
 from vllm_gateway.dialects.screened import ScreenedWatch
 from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.held import Held
@@ -20,7 +21,9 @@ from vllm_gateway.settings.admission import Rules
 class Screening:
     """Holds what is said against the deny-list of the settings."""
 
-    def __init__(self, deny: DenyList, *, answers: bool, window: int) -> None:
+    def __init__(self, deny: DenyList, *, answers: bool, window: int, name: str = "") -> None:
+        self.name = name
+        """The same for what holds answers against the same; empty where no answer is held against anything."""
         self._deny = deny
         self._answers = answers
         self._window = window
@@ -79,4 +82,6 @@ def screening_for(rules: Rules) -> Screening | None:
     if not rules.deny_words and not rules.deny_patterns:
         return None
     deny = DenyList(rules.deny_words, rules.deny_patterns)
-    return Screening(deny, answers=rules.deny_output, window=rules.deny_window)
+    said = [rules.deny_words, rules.deny_patterns, rules.deny_window]
+    name = digest(said).hex() if rules.deny_output else ""
+    return Screening(deny, answers=rules.deny_output, window=rules.deny_window, name=name)

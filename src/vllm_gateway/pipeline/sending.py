@@ -19,6 +19,7 @@ from vllm_gateway.routing.affinity import Affinity, conversation_of
 from vllm_gateway.routing.policies import Policy
 from vllm_gateway.routing.table import Table
 from vllm_gateway.settings.fleet import Resume
+from vllm_gateway.upstream.kin import roots_of
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.relay import Relay
@@ -89,7 +90,8 @@ class Sending:
             return
         relay = partial(self._relay_new, model, serving)
         bill = partial(self._bill, model, serving) if self._bills_hits and self._metering.concerns(exchange) else None
-        await self._caching.answer(exchange, asked, sink, relay, model=model, route=serving[0].route, bill=bill)
+        origin = (serving[0].route, *roots_of(serving, model))
+        await self._caching.answer(exchange, asked, sink, relay, model=model, origin=origin, bill=bill)
 
     async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
         """Have a kept answer given, within the limits."""

@@ -63,7 +63,7 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
             )
         )
         outgoing = Outgoing(settings, invented_secret=relaying.secret)
-        caching = await enter(open_caching(settings, standing.shelves, outgoing, clock))
+        caching = await enter(open_caching(settings, standing.shelves, outgoing, screening, clock))
         sending = make_sending(
             settings,
             table=table,

@@ -19,6 +19,7 @@ from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Lane
 from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.metering import Metering
+from vllm_gateway.pipeline.screening import Screening
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.serve.apart import CountableKeys, UnlimitedKeys, counts_apart
 from vllm_gateway.serve.making import is_embedded
@@ -150,7 +151,7 @@ async def open_cache(settings: Settings, clock: Clock) -> AsyncIterator[Shelves]
 
 @asynccontextmanager
 async def open_caching(
-    settings: Settings, shelves: Shelves, outgoing: Outgoing, clock: Clock
+    settings: Settings, shelves: Shelves, outgoing: Outgoing, screening: Screening | None, clock: Clock
 ) -> AsyncIterator[Caching]:
     """Open what answers from there."""
     caching = Caching(
@@ -159,6 +160,7 @@ async def open_caching(
         outgoing=outgoing,
         clock=clock,
         any_temperature=settings.cache.any_temperature,
+        screen=screening.name if screening is not None else "",
     )
     try:
         yield caching

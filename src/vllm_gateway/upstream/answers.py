@@ -26,7 +26,7 @@ _OK = int(HTTPStatus.OK)  # looking the member up takes longer than comparing
 HOLD_BYTES = 1024 * 1024
 """An answer in one piece is held back up to this size, so that a replica that dies meanwhile can be replaced."""
 
-_STREAM_HEADERS: Headers = [
+STREAM_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # asks an nginx in front not to hold events back
@@ -286,4 +286,4 @@ def start(exchange: Exchange, sink: Sink, status: int, headers: Headers) -> None
 def start_stream(exchange: Exchange, sink: Sink) -> None:
     """Begin the reply as a stream of events."""
     exchange.is_event_stream = True
-    start(exchange, sink, HTTPStatus.OK, _STREAM_HEADERS)
+    start(exchange, sink, HTTPStatus.OK, STREAM_HEADERS)

@@ -1,5 +1,6 @@
-"""Whether token ids mean the same to two replicas."""
+"""Whether token ids mean the same to two replicas, and what their models were made of."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vllm_gateway.upstream.replica import Replica
@@ -37,3 +38,8 @@ def kin_of(replica: Replica, model: str) -> Kin:
         version=replica.version,
         fingerprint=replica.fingerprints.get(model, ""),
     )
+
+
+def roots_of(replicas: Sequence[Replica], model: str) -> list[str]:
+    """Return what replicas say that their model of this name was made of; mostly they all say the same."""
+    return sorted({str(replica.models.get(model, {}).get("root")) for replica in replicas})
