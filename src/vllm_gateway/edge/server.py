@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from typing_extensions import override
 
-from vllm_gateway.edge.connection import LINGER_S
+from vllm_gateway.edge.connection import LINGER_S, Connections
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -48,6 +48,8 @@ class Server(uvicorn.Server):
         greet: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._connections = Connections()
+        self.server_state = self._connections
         self._stop = stop
         self._drain = drain
         self._greet = greet
@@ -67,6 +69,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Serve until asked to stop, then until the drain is over."""
         await super().main_loop()
+        self._connections.end()
         await self._drain(lambda: self._stop.times > 1)
         self.force_exit = self._stop.times > 1
         asyncio.get_running_loop().call_later(LINGER_S, self._drop_connections)
