@@ -42,7 +42,7 @@ class Drain:
         self._drain_s = drain_s
 
     async def run(self, is_forced: Callable[[], bool]) -> None:
-        """Refuse new work after the delay, and wait for the old; after `drain_s`, or when forced, tell it of the end."""
+        """Refuse new work after the delay, wait for the old, and tell what then still runs that it is over."""
         quiet_s = 0.0
         if self._delay_s:
             quiet_s = _QUIET_S
