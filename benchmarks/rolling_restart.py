@@ -10,6 +10,7 @@ for, and is started again at its port, as long as the load lasts. An answer coun
 
 import argparse
 import asyncio
+import logging
 import random
 import signal
 import sys
@@ -30,6 +31,8 @@ from benchmarks.targets import free_port
 from vllm_gateway import codec, sim
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 GATEWAYS = 3
 DELAY_S = 3.0
@@ -155,15 +158,22 @@ async def keep_asking(kind: str, ask: Asking, count: Count, is_over: asyncio.Eve
         try:
             await ask()
         except (httpx2.HTTPError, openai.OpenAIError, NotWhole) as failure:
-            count.failed[f"{kind}: {type(failure).__name__} {failure}"] += 1
+            reason = f"{kind}: {type(failure).__name__} {failure}"
+            count.failed[reason] += 1
+            log.warning("%s", reason)
         else:
             count.answered[kind] += 1
         await asyncio.sleep(random.random() * pause_s)  # noqa: S311 - any moment
 
 
 @asynccontextmanager
-async def load(url: str, count: Count, *, callers: int) -> AsyncIterator[None]:
-    """Ask all the time: by so many callers of each quick kind, and by some that hold a stream for long."""
+async def load(
+    url: str, count: Count, *, callers: int, long_tokens: int = LONG, pause_s: float = 0.0
+) -> AsyncIterator[None]:
+    """Ask all the time: by so many callers of each quick kind, and by some that hold a stream for long.
+
+    Quick callers who are to leave the machine some time pause for up to `pause_s`.
+    """
     limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)  # those of the library
     is_over = asyncio.Event()
     async with (
@@ -172,11 +182,11 @@ async def load(url: str, count: Count, *, callers: int) -> AsyncIterator[None]:
         asyncio.TaskGroup() as group,
     ):
         kinds: list[tuple[str, Asking, float, int]] = [
-            ("one piece", partial(ask_for_piece, http), 0.0, callers),
+            ("one piece", partial(ask_for_piece, http), pause_s, callers),
             ("one piece, idle in between", partial(ask_for_piece, http), 4.0, callers),
-            ("short stream", partial(ask_for_stream, http, SHORT), 0.0, callers),
-            ("long stream", partial(ask_for_stream, http, LONG), 0.5, max(callers // 4, 1)),
-            ("openai library", partial(ask_with_library, client, SHORT), 0.0, max(callers // 4, 1)),
+            ("short stream", partial(ask_for_stream, http, SHORT), pause_s, callers),
+            ("long stream", partial(ask_for_stream, http, long_tokens), 0.5, max(callers // 4, 1)),
+            ("openai library", partial(ask_with_library, client, SHORT), pause_s, max(callers // 4, 1)),
         ]
         for kind, ask, pause_s, many in kinds:
             for _ in range(many):
