@@ -188,9 +188,9 @@ async def load(
             ("long stream", partial(ask_for_stream, http, long_tokens), 0.5, max(callers // 4, 1)),
             ("openai library", partial(ask_with_library, client, SHORT), pause_s, max(callers // 4, 1)),
         ]
-        for kind, ask, pause_s, many in kinds:
+        for kind, ask, rest_s, many in kinds:
             for _ in range(many):
-                group.create_task(keep_asking(kind, ask, count, is_over, pause_s=pause_s))
+                group.create_task(keep_asking(kind, ask, count, is_over, pause_s=rest_s))
         try:
             yield
         finally:
