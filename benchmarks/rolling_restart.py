@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 import signal
+import socket
 import sys
 import tempfile
 from collections import Counter
@@ -27,7 +28,6 @@ import openai
 import uvloop
 
 from benchmarks.balancer import Balancer
-from benchmarks.targets import free_port
 from vllm_gateway import codec, sim
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.tasks import Tasks
@@ -52,7 +52,7 @@ class Gateway:
     """One gateway, which can be started and stopped again and again at the same port."""
 
     def __init__(self, folder: Path, upstreams: Sequence[str], settings: dict[str, str]) -> None:
-        self.port = free_port()
+        self.port = _port()
         self.log = folder / f"gateway-{self.port}.log"
         self._environment = {"PATH": "/usr/bin:/bin", "GATEWAY_SESSION__BACKEND": "memory", **settings}
         flags = [flag for url in upstreams for flag in ("--upstream", url)]
@@ -213,15 +213,25 @@ async def gateways(
             await each.start()
         ports = [each.port for each in behind]
         balancer = await stack.enter_async_context(Balancer(ports, every_s=EVERY_S, fresh_s=FRESH_S))
-        await all_ready(balancer)
+        for each in behind:
+            await ready(balancer, each)
         yield behind, balancer, replicas
 
 
-async def all_ready(balancer: Balancer) -> None:
-    """Wait until every gateway gets new connections."""
+async def ready(balancer: Balancer, gateway: Gateway) -> None:
+    """Wait until a gateway gets new connections."""
     async with asyncio.timeout(_START_S):
-        while len(balancer.ready) < GATEWAYS:  # noqa: ASYNC110 - nobody tells
+        while gateway.port not in balancer.ready:
             await asyncio.sleep(EVERY_S)
+
+
+def _port() -> int:
+    """Return a free port that no outgoing connection takes while its gateway is away."""
+    while True:
+        port = random.randrange(10_000, 30_000)  # noqa: S311 - any
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 async def roll(behind: Sequence[Gateway], balancer: Balancer) -> list[int]:
@@ -230,7 +240,7 @@ async def roll(behind: Sequence[Gateway], balancer: Balancer) -> list[int]:
     for each in behind:
         statuses.append(await each.stop())
         await each.start()
-        await all_ready(balancer)
+        await ready(balancer, each)
     return statuses
 
 
