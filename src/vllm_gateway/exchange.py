@@ -299,6 +299,8 @@ class Exchange:
     caller: Caller = ANONYMOUS
     address: str = ""
     """The caller's network address; empty where there is none, as on a Unix socket."""
+    is_expected: bool = False
+    """It came on a connection that the caller could not know to be the wrong one: the shutdown is younger."""
     told: Headers = field(default_factory=list)
     """Headers of the reply that tell the caller what is left of its limits."""
     task: "asyncio.Task[Any] | None" = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from vllm_gateway import codec
 from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
@@ -19,6 +20,20 @@ _MOST_WAITING = 16
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
 _UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
+
+
+class Connections(ServerState):
+    """What uvicorn knows of all connections, and whether they are to go."""
+
+    is_ending = False
+    """Every answer that begins now is the last of its connection."""
+
+    def end(self) -> None:
+        """Let no connection outlive its next answer."""
+        self.is_ending = True
+        for connection in self.connections:
+            if isinstance(connection, BoundedProtocol):
+                connection.end()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -49,10 +64,22 @@ class BoundedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
     """The request that is being answered; uvicorn itself remembers only the one that came last."""
     _lateness: asyncio.TimerHandle | None = None
+    _is_ending = False
+    """The next answer is the last one."""
+    _is_old = True
+    """It was there before the shutdown began."""
+
+    def end(self) -> None:
+        """Close behind the next answer, and say so in its head; one that has begun is followed by another."""
+        self._is_ending = True
+        if self._running is not None and not self._running.response_started:
+            self._running.keep_alive = False
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        if isinstance(self.server_state, Connections) and self.server_state.is_ending:
+            self._is_ending, self._is_old = True, False
         self._watch_time()
 
     @override
@@ -82,7 +109,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_begun = True
         self.scope["extensions"] = {
-            CLOSE_EXTENSION: {"close": self.transport.close, "abort": self.transport.abort, "is_late": False}
+            CLOSE_EXTENSION: {
+                "close": self.transport.close,
+                "abort": self.transport.abort,
+                "is_late": False,
+                "is_old": self._is_old,
+            }
         }
 
     @override
@@ -134,6 +166,8 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        if self._is_ending:
+            cycle.keep_alive = False
         if cycle.scope["http_version"] == "1.0":
             app = without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)

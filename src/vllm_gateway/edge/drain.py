@@ -6,41 +6,73 @@ from collections.abc import Callable
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import Draining
+from vllm_gateway.exchange import Exchange
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.05
+_QUIET_S = 1.0
+"""How long nothing may have come on old connections before they are closed: whoever has just got an answer there may be
+asking again."""
 _FAREWELL_S = 1.0
 """How long the last error events may take to leave."""
 
 
 class Drain:
-    """Brings the exchanges under way to their end."""
+    """Brings the exchanges under way to their end.
 
-    def __init__(self, pipeline: Pipeline, ledger: Ledger, *, drain_s: float, clock: Clock) -> None:
+    With a delay nobody loses a request, wherever it is sent. While the delay lasts, everything is answered, and each
+    answer closes its connection. Behind it only those are refused who connect now: they could have known. Whoever has a
+    connection from before gets the answer that tells to close it, however late the last one there ends.
+    """
+
+    def __init__(self, pipeline: Pipeline, ledger: Ledger, *, delay_s: float, drain_s: float, clock: Clock) -> None:
         self._pipeline = pipeline
         self._ledger = ledger
+        self._delay_s = delay_s
         self._drain_s = drain_s
         self._clock = clock
 
-    def take_over(self, pipeline: Pipeline, *, drain_s: float) -> None:
+    def take_over(self, pipeline: Pipeline, *, delay_s: float, drain_s: float) -> None:
         """End what this pipeline runs, and give it so many seconds."""
         self._pipeline = pipeline
+        self._delay_s = delay_s
         self._drain_s = drain_s
 
     async def run(self, is_forced: Callable[[], bool]) -> None:
-        """Refuse new work and wait for the old; after `drain_s`, or when forced, end what still runs with an error."""
+        """Refuse new work after the delay, wait for the old, and tell what then still runs that it is over."""
+        quiet_s = 0.0
+        if self._delay_s:
+            quiet_s = _QUIET_S
+            self._pipeline.still_takes = _everything
+            self._pipeline.is_draining = True
+            log.info("not ready any more; new requests are answered for another %g s", self._delay_s)
+            await self._wait(self._delay_s, is_forced, quiet_s=self._delay_s)
+            self._pipeline.still_takes = _is_expected
         self._pipeline.is_draining = True
         if self._ledger.live:
             log.info("finishing %d requests, at most %g s", len(self._ledger.live), self._drain_s)
-        await self._wait(self._drain_s, is_forced)
+        await self._wait(self._drain_s, is_forced, quiet_s=quiet_s)
         for exchange in list(self._ledger.live.values()):
             exchange.stop(Draining("The gateway shut down before the answer was complete."))
         await self._wait(_FAREWELL_S, lambda: False)
 
-    async def _wait(self, at_most_s: float, is_forced: Callable[[], bool]) -> None:
-        until = self._clock.now() + at_most_s
-        while self._ledger.live and not is_forced() and self._clock.now() < until:  # noqa: ASYNC110 - three things may end the wait
+    async def _wait(self, at_most_s: float, is_forced: Callable[[], bool], *, quiet_s: float = 0.0) -> None:
+        """Wait until nothing has been under way for a while, but not for ever."""
+        now = self._clock.now()
+        until, quiet_until = now + at_most_s, now + quiet_s
+        while not is_forced() and now < until and (self._ledger.live or now < quiet_until):
+            if self._ledger.live:
+                quiet_until = now + quiet_s
             await asyncio.sleep(_LOOK_S)
+            now = self._clock.now()
+
+
+def _everything(_: Exchange) -> bool:
+    return True
+
+
+def _is_expected(exchange: Exchange) -> bool:
+    return exchange.is_expected

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 CLOSE_EXTENSION = "vllm_gateway.close"
 """Scope extension of our own server: its `close` closes the caller's connection behind what was written, its `abort`
-at once; its `is_late` says that the time for the body is over."""
+at once; its `is_late` says that the time for the body is over, its `is_old` that no shutdown had begun when the
+connection was made."""
 HIGH_WATER_BYTES = 64 * 1024
 """So much may wait for a slow caller before the replica has to wait too."""
 LINGER_S = 0.1
@@ -64,6 +65,7 @@ class Lane:
             started=self._clock.now(),
             target=target,
             address=address_of(scope),
+            is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
             task=task,
         )
         run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run

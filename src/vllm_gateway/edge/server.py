@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from typing_extensions import override
 
-from vllm_gateway.edge.connection import LINGER_S
+from vllm_gateway.edge.connection import LINGER_S, Connections
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DATE_S = 1.0
@@ -68,6 +68,8 @@ class Server(uvicorn.Server):
         greet: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._connections = Connections()
+        self.server_state = self._connections
         self._stop = stop
         self._drain = drain
         self._greet = greet
@@ -88,6 +90,7 @@ class Server(uvicorn.Server):
         """Serve until asked to stop, then until the drain is over."""
         while not await self.on_tick(0):  # of which there are ten in a second: the first one renews the date
             await self._stop.asked(within_s=_DATE_S)
+        self._connections.end()
         await self._drain(lambda: self._stop.times > 1)
 
     @override

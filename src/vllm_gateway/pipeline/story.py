@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from vllm_gateway.admission.keys.ring import Keys
@@ -35,6 +36,8 @@ class Pipeline:
     ) -> None:
         self.is_draining = False
         """New exchanges are refused; those under way go on."""
+        self.still_takes: Callable[[Exchange], bool] = _nothing
+        """Which new exchanges are answered all the same."""
         self._keys = keys
         self._rules = rules
         self._screening = screening
@@ -75,7 +78,7 @@ class Pipeline:
             self._ledger.close(exchange, outcome)
 
     async def _answer(self, exchange: Exchange, sink: Sink) -> None:
-        if self.is_draining:
+        if self.is_draining and not self.still_takes(exchange):
             raise Draining("The gateway is shutting down. Try again in a moment.", retry_after_s=1)
         if not exchange.operation.takes_session_id:
             exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
@@ -100,6 +103,10 @@ class Pipeline:
             held.release(asked.reply(held.seen) if exchange.status == HTTPStatus.OK else None)
         else:
             await self._sending.send(exchange, asked, sink)
+
+
+def _nothing(_: Exchange) -> bool:
+    return False
 
 
 def _success(exchange: Exchange) -> Outcome:

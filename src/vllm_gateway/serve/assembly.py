@@ -55,7 +55,9 @@ async def build(settings: Settings, *, read: Read | None = None, engine_url: str
         standing = await enter(open_standing(settings, clock, engine_url))
         fronts = await enter(open_fronts(settings, standing))
         pool, ledger, keys = standing.pool, standing.ledger, standing.keys
-        drain = Drain(fronts.now.pipeline, ledger, drain_s=settings.drain_s, clock=clock)
+        drain = Drain(
+            fronts.now.pipeline, ledger, delay_s=settings.drain_delay_s, drain_s=settings.drain_s, clock=clock
+        )
         reloading = await enter(open_reloading(settings, standing, fronts, drain, read))
         admin = await enter(open_admin(settings, keys, ledger, pool, control=reloading, clock=clock))
         yield Parts(fronts, drain, ledger, pool, keys, reloading, admin)

@@ -144,6 +144,7 @@ class Fronts:
         """Let new requests meet another front from now on; a shutdown that has begun goes on."""
         if self._now is not None:
             made[0].pipeline.is_draining = self._now[0].pipeline.is_draining
+            made[0].pipeline.still_takes = self._now[0].pipeline.still_takes
             self._earlier.append((self._now[1], frozenset(self._standing.ledger.live)))
         self._now = made
         self._door = made[0].door

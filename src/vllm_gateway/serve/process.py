@@ -28,6 +28,9 @@ CANNOT_START = (
     TokenizerUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
+_KEEP_ALIVE_S = 75
+"""How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
+request just when it is closed."""
 _LAST_WORDS_S = 2
 """How long connections may stay open after the drain."""
 
@@ -68,6 +71,7 @@ def server_config(settings: Settings, door: App) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_WORDS_S,
     )
 

@@ -125,7 +125,7 @@ class Reloading(Control):
             logging.getLogger().setLevel(settings.log_level.upper())
         self._settings = settings
         self._fronts.swap(front)
-        self._drain.take_over(self._fronts.now.pipeline, drain_s=settings.drain_s)
+        self._drain.take_over(self._fronts.now.pipeline, delay_s=settings.drain_delay_s, drain_s=settings.drain_s)
         standing.keys.take_over(settings.auth.client_keys)
         standing.turnstile.take_over(settings.queue)
         standing.waking.heartbeat_s = settings.sse_heartbeat_s
@@ -148,7 +148,8 @@ class Reloading(Control):
         async with self._lock:
             if not self._fronts.now.has_rooms and not self._fronts.now.pipeline.is_draining:
                 self._fronts.swap(await self._fronts.made(self._settings))
-                self._drain.take_over(self._fronts.now.pipeline, drain_s=self._settings.drain_s)
+                delay_s, drain_s = self._settings.drain_delay_s, self._settings.drain_s
+                self._drain.take_over(self._fronts.now.pipeline, delay_s=delay_s, drain_s=drain_s)
                 await self._fronts.tidy()
 
 

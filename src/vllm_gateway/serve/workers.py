@@ -159,7 +159,8 @@ class Crew:
         is_orderly = self._asked > 0
         if not is_orderly:
             self._tell(STOP * 2)
-        statuses = [self._last_of(self._workers, self._settings.drain_s + _LAST_PATIENCE_S)]
+        within_s = self._settings.drain_delay_s + self._settings.drain_s + _LAST_PATIENCE_S
+        statuses = [self._last_of(self._workers, within_s)]
         if self._engine is not None:
             self._engine.tell(STOP)
             statuses.append(self._last_of([self._engine], _LAST_PATIENCE_S))

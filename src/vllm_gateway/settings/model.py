@@ -301,6 +301,10 @@ class Settings(Section):
     probe: Probe = Probe()
     """How the gateway watches its replicas."""
 
+    drain_delay_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 0.0
+    """Seconds after SIGTERM in which everything is still answered, while `/readyz` says 503 already and answers close
+    their connections. Set it to the time that a load balancer needs to notice; `drain_s` begins behind it."""
+
     drain_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 30.0
     """Seconds that running answers get to finish after SIGTERM. What still runs then ends with an error event."""
 
