@@ -11,8 +11,6 @@ from vllm_gateway.settings.places import Place, fields, written
 OTHER_VALUES: dict[Place, str] = {
     ("cache", "backend"): "memory",
     ("cache", "any_temperature"): "true",
-    ("metrics", "public"): "true",
-    ("metrics", "include_replicas"): "false",
     ("cache", "max_bytes"): "1000000",
     ("cache", "max_answer_bytes"): "1000",
     ("cache", "bill_hits"): "true",

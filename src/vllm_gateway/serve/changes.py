@@ -16,7 +16,6 @@ AT_START: tuple[Place, ...] = (
     ("auth", "admin_key"),
     ("cache",),
     ("discovery",),
-    ("metrics",),
     ("state",),
     ("session", "backend"),
     ("session", "path"),

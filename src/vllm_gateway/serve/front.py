@@ -14,9 +14,10 @@ from vllm_gateway.edge.house.first_shape import Entrance
 from vllm_gateway.edge.house.texts import allow_all
 from vllm_gateway.edge.lane import Receive, Scope, Send
 from vllm_gateway.pipeline.response import ResponseTeller
-from vllm_gateway.pipeline.screening import screening_for
+from vllm_gateway.pipeline.screening import Screening, screening_for
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.pipeline.turn import TurnTeller
+from vllm_gateway.routing.table import Table
 from vllm_gateway.serve.making import can_be_full, is_embedded, make_sending, make_table
 from vllm_gateway.serve.opening import open_lane, open_metering
 from vllm_gateway.serve.relaying import open_relaying
@@ -86,16 +87,22 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
             responses=ResponseTeller(sending, standing.kept.responses),
             ledger=standing.ledger,
         )
-        view = View(
-            table=table,
-            screen=screening.check_fields if screening is not None else allow_all,
-            entrance=Entrance(standing.keys, lambda: [replica.key for replica in pool.replicas if replica.key]),
-            is_embedded=is_embedded(settings),
-        )
+        view = _make_view(settings, standing, table, screening)
         lane = await enter(open_lane(settings, pipeline, deadlines, clock))
         operations = build_operations(max_json_depth=settings.limits.max_json_depth, check_size=check_size)
         door = Door(operations, lane, house, max_body_bytes=settings.limits.max_body_bytes)
         yield Front(with_cors(door, settings.cors_origins), pipeline, view, has_rooms)
+
+
+def _make_view(settings: Settings, standing: Standing, table: Table, screening: Screening | None) -> View:
+    pool = standing.pool
+    return View(
+        table=table,
+        screen=screening.check_fields if screening is not None else allow_all,
+        entrance=Entrance(standing.keys, lambda: [replica.key for replica in pool.replicas if replica.key]),
+        is_embedded=is_embedded(settings),
+        are_metrics_public=settings.metrics.public,
+    )
 
 
 Made = tuple[Front, AsyncExitStack]
@@ -164,6 +171,7 @@ class Fronts:
             keys=standing.keys,
             book=standing.kept.book,
             responses=standing.kept.responses,
+            scrape=standing.scraping.page,
         )
 
 

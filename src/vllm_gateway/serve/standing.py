@@ -23,6 +23,7 @@ from vllm_gateway.serve.opening import (
     open_prober,
     open_waking,
 )
+from vllm_gateway.serve.scraping import Measured, Scraping
 from vllm_gateway.serve.tokenizers import Tokenizers
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.telemetry.ledger import Ledger
@@ -54,6 +55,7 @@ class Standing:
     counting: Counting
     learned: Learned
     tokenizers: Tokenizers
+    scraping: Scraping
 
 
 @asynccontextmanager
@@ -80,6 +82,9 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
         prober = make_prober(settings, pool, turnstile, waking, clock)
         discovery = await enter(open_discovery(settings, pool, prober, clock))
         await enter(open_prober(prober))
+        ledger = Ledger(clock)
+        parts = Measured(ledger, pool, turnstile, limiter, keys, kept.store)
+        scraping = Scraping(parts, includes_replicas=settings.metrics.include_replicas)
         yield Standing(
             clock=clock,
             kept=kept,
@@ -92,10 +97,11 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
             deadlines=deadlines,
             keys=keys,
             limiter=limiter,
-            ledger=Ledger(clock),
+            ledger=ledger,
             counting=Counting(),
             learned=learned,
             tokenizers=tokenizers,
+            scraping=scraping,
         )
 
 

@@ -17,8 +17,6 @@ NOT_YET: tuple[Place, ...] = (
     ("usage", "backend"),
     ("usage", "path"),
     ("usage", "keep_days"),
-    ("metrics", "public"),
-    ("metrics", "include_replicas"),
 )
 """Settings that can be at their default only."""
 
