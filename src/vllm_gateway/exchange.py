@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from vllm_gateway.errors import GatewayError
 from vllm_gateway.outcomes import Outcome
+from vllm_gateway.trail import Trail
 
 T = TypeVar("T")
 
@@ -332,6 +333,7 @@ class Exchange:
     watch: Watch | None = None
     """Looks at the stream that is being answered; knows more than `usage` while it runs."""
     outcome: Outcome | None = None
+    trail: Trail = field(default_factory=Trail)
     stopped_by: GatewayError | None = None
     """Why the gateway itself stopped the exchange."""
 

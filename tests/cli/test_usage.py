@@ -19,9 +19,8 @@ NOW = SystemClock.wall()
 
 
 @pytest.fixture
-def ledger_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ledger_file(here: Path) -> Path:
     """Have the settings name a ledger, which is not there yet."""
-    monkeypatch.setattr("vllm_gateway.settings.available.NOT_YET", ())
     (here / "gateway.yaml").write_text(
         "auth: {mode: keys, keys_file: keys.yaml}\nusage: {backend: sqlite, path: usage.sqlite}\n"
     )

@@ -34,6 +34,11 @@ async def test_what_is_configured_is_asked_and_nothing_is_started() -> None:
         assert await engine.upstreams(Settings()) == embedded
 
 
+async def nothing() -> bytes:
+    """Return an empty page."""
+    return b""
+
+
 async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
     """Without one there is no listener that somebody could guess at."""
     for key in (None, SecretStr("0123456789abcdef")):
@@ -42,7 +47,7 @@ async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
         async with (
             open_pool(settings, (), CLOCK) as pool,
             open_keys(settings, pool, CLOCK) as keys,
-            open_admin(settings, keys, Ledger(CLOCK), pool, control=Levers(pool), clock=CLOCK) as admin,
+            open_admin(settings, keys, Ledger(CLOCK), pool, control=Levers(pool), scrape=nothing, clock=CLOCK) as admin,
         ):
             assert (admin is None) is (key is None)
 

@@ -40,16 +40,13 @@ def test_a_wrong_value_is_told_in_one_sentence(file: str, line: str, refused: Re
 
 
 def test_every_kind_of_mistake_is_told_in_one_run(refused: Refused) -> None:
-    """Unknown keys, wrong values and what is not available yet are all told, although the first already refuses."""
-    lines = refused(
-        "prot: 1\ndrain_s: x\nupstreams: [{route: a}, {url: 'http://h', weight: 0}]\nmetrics: {public: true}\n"
-    )
+    """Unknown keys and wrong values are all told, although the first already refuses."""
+    lines = refused("prot: 1\ndrain_s: x\nupstreams: [{route: a}, {url: 'http://h', weight: 0}]\n")
     assert [line.split()[1] for line in lines] == [
         "upstreams[0].url",
         "upstreams[1].weight",
         "drain_s",
         "prot",
-        "metrics.public",
     ]
 
 

@@ -12,6 +12,7 @@ from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong, Requ
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
+from vllm_gateway.trail import Trail
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.heartbeat import Heartbeat
 
@@ -57,16 +58,18 @@ class Lane:
         sink = AsgiSink(scope, send, self._loop)
         caller = _Caller(scope, receive, sink, self._max_body_bytes)
         task = asyncio.current_task(self._loop)
+        now = self._clock.now()
         exchange = Exchange(
             id=request_id(scope["headers"]),
             operation=operation,
             headers=scope["headers"],
             receive=lambda: caller.read_body(self._tasks, task),
-            started=self._clock.now(),
+            started=now,
             target=target,
             address=address_of(scope),
             is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
             task=task,
+            trail=Trail(self._clock.now, now),
         )
         run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run
         try:

@@ -103,7 +103,8 @@ class Metering:
         is_anthropic = isinstance(exchange.operation.dialect, Anthropic)
         wall = self._clock.wall()
         exchange.told = limit_headers(reserved, grant.meters, is_anthropic=is_anthropic, wall=wall)
-        if not reserved.is_admitted:
+        if reserved.refused_by is not None:
+            exchange.trail.limit = _told(grant.meters[reserved.refused_by])
             raise refusal(reserved, grant.meters)
 
     async def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
@@ -145,7 +146,13 @@ class Overrun:
             self._reserved += more
             self._is_asking = False
         else:
+            self._exchange.trail.limit = _told(next(meter for meter in self._grant.meters if meter.kind is Kind.BUDGET))
             self._exchange.stop(BudgetSpent(_SPENT))
+
+
+def _told(meter: Meter) -> tuple[str, str]:
+    """Return the name of a limit, and whose it is, without saying who that is."""
+    return meter.limit, meter.scope.partition(":")[0]
 
 
 def scope(exchange: Exchange, settings: Limits) -> str:

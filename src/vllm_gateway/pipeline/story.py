@@ -58,7 +58,7 @@ class Pipeline:
             await self._answer(exchange, sink)
             outcome = _success(exchange)
         except GatewayError as error:
-            outcome = error.outcome
+            outcome = _failed(exchange, sink, error)
             raise
         except CallerGone:
             outcome = Outcome.CLIENT_GONE
@@ -66,13 +66,15 @@ class Pipeline:
             if sink.is_gone:
                 outcome = Outcome.CLIENT_GONE
             elif exchange.stopped_by is not None:
-                outcome = exchange.stopped_by.outcome
+                outcome = _failed(exchange, sink, exchange.stopped_by)
                 raise exchange.stopped_by from None
             else:
                 raise
         except Exception as error:  # the last line before the caller: whatever it is, it must not show
             log.exception("exchange %s failed", exchange.id)
-            raise InternalFault("Something went wrong inside the gateway.") from error
+            fault = InternalFault("Something went wrong inside the gateway.")
+            outcome = _failed(exchange, sink, fault)
+            raise fault from error
         finally:
             exchange.task = None
             self._ledger.close(exchange, outcome)
@@ -80,15 +82,19 @@ class Pipeline:
     async def _answer(self, exchange: Exchange, sink: Sink) -> None:
         if self.is_draining and not self.still_takes(exchange):
             raise Draining("The gateway is shutting down. Try again in a moment.", retry_after_s=1)
+        trail = exchange.trail
         if not exchange.operation.takes_session_id:
             exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
+            trail.auth_s = trail.step()
         exchange.body = await exchange.receive()
+        trail.step()  # the caller's own time
         exchange.asked = asked = exchange.operation.read(exchange.body)
         if exchange.operation.takes_session_id and asked.saying is None:
             exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
         self._rules.check(asked, exchange.body)
         if self._screening is not None:
             self._screening.check(asked)
+        trail.read_s = trail.step()
         await self._tell(exchange, asked, sink)
 
     async def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
@@ -107,6 +113,14 @@ class Pipeline:
 
 def _nothing(_: Exchange) -> bool:
     return False
+
+
+def _failed(exchange: Exchange, sink: Sink, error: GatewayError) -> Outcome:
+    """Note what the caller is about to be told."""
+    exchange.trail.error = error.code
+    if not sink.is_started:
+        exchange.status = exchange.operation.dialect.status(error)
+    return error.outcome
 
 
 def _success(exchange: Exchange) -> Outcome:

@@ -1,6 +1,8 @@
 """The turnstile before the replicas, for exchanges: who waits, what it hears meanwhile, and what it is charged."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from vllm_gateway.admission.turnstile import Turnstile, Who
 from vllm_gateway.clock import Clock
@@ -36,7 +38,7 @@ class Waiting:
             GatewayError: there is no room for one more to wait, or it took too long.
         """
         with audible(exchange, sink, every_s=self._heartbeat_s, deadlines=self._deadlines, clock=self._clock):
-            return await self._turnstile.enter(_who(exchange), replicas, choose, sink.until)
+            return await self._turnstile.enter(_who(exchange), replicas, choose, partial(_wait, exchange, sink))
 
     def leave(self, exchange: Exchange, replica: Replica) -> None:
         """Give the place back."""
@@ -45,6 +47,11 @@ class Waiting:
             usage = exchange.watch.usage_so_far()
         tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else None
         self._turnstile.leave(_who(exchange), replica, tokens)
+
+
+async def _wait(exchange: Exchange, sink: Sink, granted: "asyncio.Future[Replica]") -> Replica:
+    with exchange.trail.waiting():
+        return await sink.until(granted)
 
 
 def _who(exchange: Exchange) -> Who:

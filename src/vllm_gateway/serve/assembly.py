@@ -12,6 +12,7 @@ from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.serve.front import Fronts, open_fronts
 from vllm_gateway.serve.opening import open_admin
 from vllm_gateway.serve.reloading import Read, Reloading, open_reloading
+from vllm_gateway.serve.scraping import Scraping
 from vllm_gateway.serve.standing import open_standing
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.telemetry.ledger import Ledger
@@ -28,6 +29,7 @@ class Parts:
     pool: Pool
     keys: Keys
     reloading: Reloading
+    scraping: Scraping
     admin: App | None
     """What the admin listener serves; without a key for it there is none."""
 
@@ -59,5 +61,8 @@ async def build(settings: Settings, *, read: Read | None = None, engine_url: str
             fronts.now.pipeline, ledger, delay_s=settings.drain_delay_s, drain_s=settings.drain_s, clock=clock
         )
         reloading = await enter(open_reloading(settings, standing, fronts, drain, read))
-        admin = await enter(open_admin(settings, keys, ledger, pool, control=reloading, clock=clock))
-        yield Parts(fronts, drain, ledger, pool, keys, reloading, admin)
+        scraping = standing.scraping
+        admin = await enter(
+            open_admin(settings, keys, ledger, pool, control=reloading, scrape=scraping.page, clock=clock)
+        )
+        yield Parts(fronts, drain, ledger, pool, keys, reloading, scraping, admin)

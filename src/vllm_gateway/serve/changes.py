@@ -16,7 +16,6 @@ AT_START: tuple[Place, ...] = (
     ("auth", "admin_key"),
     ("cache",),
     ("discovery",),
-    ("metrics",),
     ("state",),
     ("usage",),
     ("session", "backend"),

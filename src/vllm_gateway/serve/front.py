@@ -19,6 +19,7 @@ from vllm_gateway.pipeline.screening import Screening, screening_for
 from vllm_gateway.pipeline.sending import Sending
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.pipeline.turn import TurnTeller
+from vllm_gateway.routing.table import Table
 from vllm_gateway.serve.making import can_be_full, is_embedded, make_sending, make_table
 from vllm_gateway.serve.opening import open_caching, open_lane, open_metering
 from vllm_gateway.serve.relaying import open_relaying
@@ -76,12 +77,7 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
             screening=screening,
         )
         pipeline = _pipeline(settings, standing, sending, screening)
-        view = View(
-            table=table,
-            screen=screening.check_fields if screening is not None else allow_all,
-            entrance=Entrance(standing.keys, lambda: [replica.key for replica in pool.replicas if replica.key]),
-            is_embedded=is_embedded(settings),
-        )
+        view = _make_view(settings, standing, table, screening)
         lane = await enter(open_lane(settings, pipeline, deadlines, clock))
         operations = build_operations(max_json_depth=settings.limits.max_json_depth, check_size=check_size)
         door = Door(operations, lane, house, max_body_bytes=settings.limits.max_body_bytes)
@@ -105,6 +101,17 @@ def _pipeline(settings: Settings, standing: Standing, sending: Sending, screenin
         turns=turns,
         responses=ResponseTeller(sending, standing.kept.responses),
         ledger=standing.ledger,
+    )
+
+
+def _make_view(settings: Settings, standing: Standing, table: Table, screening: Screening | None) -> View:
+    pool = standing.pool
+    return View(
+        table=table,
+        screen=screening.check_fields if screening is not None else allow_all,
+        entrance=Entrance(standing.keys, lambda: [replica.key for replica in pool.replicas if replica.key]),
+        is_embedded=is_embedded(settings),
+        are_metrics_public=settings.metrics.public,
     )
 
 
@@ -175,6 +182,7 @@ class Fronts:
             keys=standing.keys,
             book=standing.kept.book,
             responses=standing.kept.responses,
+            scrape=standing.scraping.page,
         )
 
 

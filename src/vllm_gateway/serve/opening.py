@@ -16,6 +16,7 @@ from vllm_gateway.clock import Clock
 from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
 from vllm_gateway.edge.admin.control import Control
 from vllm_gateway.edge.app import App
+from vllm_gateway.edge.house.metrics import Scrape
 from vllm_gateway.edge.lane import Lane
 from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.metering import Metering
@@ -25,6 +26,7 @@ from vllm_gateway.serve.apart import CountableKeys, UnlimitedKeys, counts_apart
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.responses import Responses
+from vllm_gateway.sessions.store import Store
 from vllm_gateway.sessions.stores.choose import open_store
 from vllm_gateway.sessions.turns import Turns
 from vllm_gateway.settings.model import Settings, Upstream
@@ -43,6 +45,7 @@ from vllm_gateway.upstream.sleeping import Waking
 class Kept:
     """What is kept of conversations."""
 
+    store: Store
     book: Book
     turns: Turns
     responses: Responses
@@ -57,7 +60,7 @@ async def open_kept(settings: Settings, clock: Clock) -> AsyncIterator[Kept]:
     responses = Responses(store, ttl_s=settings.session.response_ttl_s, clock=clock)
     book.open()
     try:
-        yield Kept(book, turns, responses)
+        yield Kept(store, book, turns, responses)
     finally:
         await book.close()
         await turns.close()
@@ -81,7 +84,7 @@ async def open_keys(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterat
 
 @asynccontextmanager
 async def open_admin(
-    settings: Settings, keys: Keys, ledger: Ledger, pool: Pool, *, control: Control, clock: Clock
+    settings: Settings, keys: Keys, ledger: Ledger, pool: Pool, *, control: Control, scrape: Scrape, clock: Clock
 ) -> AsyncIterator[App | None]:
     """Open what serves the admin routes, if there is a key for them."""
     if settings.auth.admin_key is None:
@@ -99,6 +102,7 @@ async def open_admin(
         ledger=ledger,
         pool=pool,
         control=control,
+        scrape=scrape,
         clock=clock,
         usage=usage,
     )

@@ -49,8 +49,13 @@ class Peers:
 
     async def ask_all(self, order: Order) -> list[Any]:
         """Return what each of the others answers; those that are not there are left out."""
-        answers = await asyncio.gather(*(self._ask(other, order) for other in self._others))
-        return [answer["done"] for answer in answers if answer is not None]
+        return list((await self.ask_each(order)).values())
+
+    async def ask_each(self, order: Order, *, within_s: float = _PATIENCE_S) -> dict[int, Any]:
+        """Return the same under the numbers of those who answered in time."""
+        answers = await asyncio.gather(*(self._ask(other, order, within_s) for other in self._others))
+        pairs = zip(self._others, answers, strict=True)
+        return {other: answer["done"] for other, answer in pairs if answer is not None}
 
     async def ask_one(self, order: Order) -> Any:  # noqa: ANN401 - what the order says
         """Return what the first of the others answers that is there; None when nobody is."""
@@ -59,9 +64,9 @@ class Peers:
                 return answer["done"]
         return None
 
-    async def _ask(self, other: int, order: Order) -> dict[str, Any] | None:
+    async def _ask(self, other: int, order: Order, within_s: float = _PATIENCE_S) -> dict[str, Any] | None:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(within_s):
                 reader, writer = await asyncio.open_unix_connection(self._path(other))
                 try:
                     writer.write(codec.dumps(order))

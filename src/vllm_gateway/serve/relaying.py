@@ -68,7 +68,7 @@ async def open_relaying(
         ),
         quarantine=learned.quarantine,
         waking=waking,
-        hedging=Hedging(settings.hedge, clock=clock) if settings.hedge.enabled else None,
+        hedging=Hedging(settings.hedge, clock=clock, tally=pool.tally) if settings.hedge.enabled else None,
         hands_back=lambda model, error: bool(falling_back.others(model, error)),
     )
     policies = learned.policies(settings)

@@ -129,6 +129,7 @@ class Reloading(Control):
         standing.keys.take_over(settings.auth.client_keys)
         standing.turnstile.take_over(settings.queue)
         standing.waking.heartbeat_s = settings.sse_heartbeat_s
+        standing.scraping.includes_replicas = settings.metrics.include_replicas
         standing.prober.take_over(settings.probe, most_waiting=settings.queue.replica_waiting)
         standing.pool.connect_within(settings.timeouts.connect_s)
         return standing.pool.follow(CONFIGURED, upstreams)

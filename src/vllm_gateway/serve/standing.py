@@ -26,6 +26,7 @@ from vllm_gateway.serve.opening import (
     open_usage,
     open_waking,
 )
+from vllm_gateway.serve.scraping import Measured, Scraping
 from vllm_gateway.serve.tokenizers import Tokenizers
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.telemetry.ledger import Ledger
@@ -58,6 +59,7 @@ class Standing:
     counting: Counting
     learned: Learned
     tokenizers: Tokenizers
+    scraping: Scraping
 
 
 @asynccontextmanager
@@ -87,6 +89,8 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
         prober = make_prober(settings, pool, turnstile, waking, clock)
         discovery = await enter(open_discovery(settings, pool, prober, clock))
         await enter(open_prober(prober))
+        parts = Measured(ledger, pool, turnstile, limiter, keys, kept.store)
+        scraping = Scraping(parts, includes_replicas=settings.metrics.include_replicas)
         yield Standing(
             clock=clock,
             kept=kept,
@@ -104,6 +108,7 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
             counting=Counting(),
             learned=learned,
             tokenizers=tokenizers,
+            scraping=scraping,
         )
 
 

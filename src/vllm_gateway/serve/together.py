@@ -15,7 +15,9 @@ from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Message, Receive, Scope, Send
 from vllm_gateway.serve.assembly import Parts
 from vllm_gateway.serve.peers import Order, Peers
+from vllm_gateway.serve.told import Told
 from vllm_gateway.settings.model import Upstream
+from vllm_gateway.telemetry.metrics.series import plain
 from vllm_gateway.upstream.replica import ADDED, CONFIGURED, Replica
 
 _REPLICA = re.compile(r"/admin/replicas/([^/]+)(/drain|/resume)?")
@@ -41,6 +43,8 @@ async def open_together(
     settings were read again in all of them.
     """
     peers, own = Peers(folder, number=number, count=count), Own(parts)
+    told = Told(folder, number=number, count=count)
+    parts.scraping.join(peers, told)
     async with peers.listening(own.obey):
         await own.follow(await peers.ask_one({"do": "tell"}) or [])
         yield Together(parts.admin, parts, own, peers, reloaded) if parts.admin is not None else None
@@ -72,6 +76,8 @@ class Own:
                 return pool.drain(found.name, is_draining=draining) is not None
             case {"do": "reload"}:
                 return asdict(await parts.reloading.reload())
+            case {"do": "metrics"}:
+                return plain(parts.scraping.told())
             case {"do": "keys"}:
                 return await parts.keys.refresh()
         return None

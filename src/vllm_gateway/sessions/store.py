@@ -47,6 +47,11 @@ class Store(Protocol):
         """The last operation failed; the next one may work again."""
         ...
 
+    @property
+    def faults(self) -> int:
+        """How many operations have failed."""
+        ...
+
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
         ...

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vllm_gateway.settings.available import not_available
 from vllm_gateway.settings.consistent import contradictions
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.places import Place, in_order, keys_at, unknown_key
 from vllm_gateway.settings.problems import Problem
-from vllm_gateway.settings.sources.aliases import alias_of
 from vllm_gateway.settings.tree import Tree
 
 _DROPS = 3
@@ -21,16 +19,8 @@ def validate(tree: Tree) -> tuple[Settings, list[Problem]]:
     """Return the settings that the tree holds, and all that is wrong with it; with a problem they are only a part."""
     wrong = list(_wrong_values(tree))
     settings = _sound_part(tree, wrong)
-    found = [(place, _unavailable(tree.origin(place), sentence)) for place, sentence in not_available(settings)]
-    if not wrong:
-        found.extend(contradictions(settings))
+    found = [] if wrong else contradictions(settings)
     return settings, wrong + [Problem(tree.origin(place), sentence, place) for place, sentence in found]
-
-
-def _unavailable(origin: str, sentence: str) -> str:
-    """Return the sentence; who set an earlier service's variable is told what to do with that."""
-    name = alias_of(origin)
-    return sentence if name is None else f"is not available in this version; unset {name}"
 
 
 def _wrong_values(tree: Tree) -> Iterator[Problem]:

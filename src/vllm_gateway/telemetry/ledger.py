@@ -22,6 +22,8 @@ class Ledger:
         """How often each outcome came about."""
         self.told: list[Callable[[UsageRecord], None]] = []
         """Who is told of every exchange once, when it is over; they return at once."""
+        self.seen: list[Callable[[Exchange, Outcome], None]] = []
+        """Who looks at every exchange once, when it is over; they return at once and keep nothing of it."""
         self._clock = clock
 
     def open(self, exchange: Exchange) -> None:
@@ -34,6 +36,8 @@ class Ledger:
             return
         exchange.outcome = outcome
         self.outcomes[outcome] += 1
+        for see in self.seen:
+            see(exchange, outcome)
         if self.told:
             record = record_of(exchange, outcome, self._clock)
             for tell in self.told:

@@ -147,6 +147,7 @@ class EventStream:
         self._sink = sink
         self.stream = stream
         self._watch = stream.watch
+        self._has_begun = False
 
     @property
     def has_delivered(self) -> bool:
@@ -162,9 +163,8 @@ class EventStream:
         except (ContentRefused, ReplicaTruncated) as final:  # another replica would not do better
             raise AttemptFailed(Verdict(final)) from None
         if events:
-            self._exchange.watch = self._watch
-            if not self._exchange.is_event_stream:
-                start_stream(self._exchange, self._sink)
+            if not self._has_begun:
+                self._begin()
             self._sink.write(events)
         if self._watch.error is not None:
             raise AttemptFailed(judge_event(self._watch.error))
@@ -183,6 +183,17 @@ class EventStream:
     def has_said_all(self) -> bool:
         """Say whether the last event was seen."""
         return self._watch.is_complete() and not self._watch.ending()
+
+    def _begin(self) -> None:
+        """Begin the reply, unless that is done; comments are no beginning of the answer."""
+        exchange = self._exchange
+        exchange.watch = self._watch
+        if not exchange.is_event_stream:
+            start_stream(exchange, self._sink)
+        if self._watch.has_data:
+            self._has_begun = True
+            if exchange.trail.first_token_at is None:
+                exchange.trail.first_token_at = exchange.trail.now()
 
 
 class OnePiece:

@@ -19,6 +19,7 @@ from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.answers import AttemptFailed
 from vllm_gateway.upstream.budget import RetryBudget
 from vllm_gateway.upstream.first_tokens import FirstTokens
+from vllm_gateway.upstream.tally import Tally
 
 T = TypeVar("T")
 
@@ -31,16 +32,23 @@ _TAKEN_OVER = ("status", "is_event_stream", "watch", "usage", "replica", "resume
 class Hedging:
     """Decides when a second replica is asked, and lets the two race."""
 
-    def __init__(self, settings: Hedge, *, clock: Clock) -> None:
-        self.hedged = 0
-        """How many requests were asked twice."""
-        self.won = 0
-        """How many of them the second replica answered."""
+    def __init__(self, settings: Hedge, *, clock: Clock, tally: Tally | None = None) -> None:
+        self._hedges = (Tally() if tally is None else tally).hedges
         self._settings = settings
         self._clock = clock
         self._budget = RetryBudget(percent=settings.budget_percent, clock=clock, floor_per_s=0)
         self._first_tokens: defaultdict[str, FirstTokens] = defaultdict(partial(FirstTokens, clock))
         self._tasks = Tasks("hedging")
+
+    @property
+    def hedged(self) -> int:
+        """How many requests were asked twice."""
+        return self._hedges["asked"]
+
+    @property
+    def won(self) -> int:
+        """How many of them the second replica answered."""
+        return self._hedges["won"]
 
     def late_after(self, route: str) -> float | None:
         """Return the seconds after which a first token is late; None while nothing is known of the route."""
@@ -72,7 +80,7 @@ class Hedging:
             await contest.close()
             if contest.won_at is not None:
                 self._first_tokens[route].note(contest.won_at - began)
-            self.won += contest.is_won_by_second
+            self._hedges["won"] += contest.is_won_by_second
 
     async def close(self) -> None:
         """End every race."""
@@ -80,7 +88,7 @@ class Hedging:
 
     def _late(self, contest: "Contest", second: Callable[[], Try | None]) -> None:
         if contest.is_open and self._budget.spend() and (run := second()) is not None:
-            self.hedged += 1
+            self._hedges["asked"] += 1
             contest.enter(run)
 
 

@@ -9,6 +9,7 @@ from vllm_gateway.clock import Clock
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.replica import ADDED, CONFIGURED, Replica
 from vllm_gateway.upstream.resolving import Resolved
+from vllm_gateway.upstream.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Pool:
         self.replicas: Sequence[Replica] = ()
         self.told: list[Callable[[Change], None]] = []
         """Are told of every change, when it has been made."""
+        self.tally = Tally()
+        """What its replicas have come to, those that are gone included."""
         self._connect_s = connect_s
         self._clock = clock
         self._gone: list[Replica] = []
@@ -137,7 +140,7 @@ class Pool:
         for upstream in upstreams:
             name = next(name for n in itertools.count(1) if (name := f"{upstream.route}-{n}") not in taken)
             taken.add(name)
-            replica = Replica(name, upstream, clock=self._clock, connect_s=self._connect_s)
+            replica = Replica(name, upstream, clock=self._clock, connect_s=self._connect_s, tally=self.tally)
             replica.source = source
             made.append(replica)
         return tuple(made)

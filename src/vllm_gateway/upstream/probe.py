@@ -25,6 +25,8 @@ _REFRESH_PAUSE_S = 1.0
 """Unknown names may make the gateway look again, but not more often than this."""
 _LEAST_PAUSE_S = 0.02
 """Between two looks, however slow the replicas are and however short the settings."""
+MAX_PAGE_BYTES = 1024 * 1024
+"""Of a replica's metrics no more is kept for others to read; vLLM's come to some 60 KB for each engine."""
 _OK = 200
 
 
@@ -113,6 +115,7 @@ class Prober:
             log.debug("probe of %s: %s", replica.name, str(reason) or "no answer in time")
             is_unreachable = isinstance(reason, ConnectionFault)
             replica.progress = Progress()
+            replica.page = b""
             replica.see(Sign.UNREACHABLE if is_unreachable else Sign.PROBE_FAILED)
         else:
             replica.see(await self._look_inside(replica))
@@ -144,9 +147,11 @@ class Prober:
             async with asyncio.timeout(self._settings.timeout_s):
                 await self._ask_version(replica)
                 page = await _page(replica, "/metrics")
+                replica.page = page if len(page) <= MAX_PAGE_BYTES else b""
                 await self._see_sleep(replica, page)
         except (ConnectionFault, TimeoutError) as reason:
             log.debug("metrics of %s: %s", replica.name, str(reason) or "no answer in time")
+            replica.page = b""
             return Sign.STALLED if replica.health.cause is Sign.STALLED else Sign.PROBE_ANSWERED
         gauges = read_gauges(page)
         if gauges is None:

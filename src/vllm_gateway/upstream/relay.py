@@ -198,7 +198,8 @@ class Relay:
             wait_s = wait_for_any(untried, self._clock.now())
             if not untried or wait_s > self._ways.retry.most_wait_s:
                 return None
-            await _pause(course.sink, wait_s * self._chance.uniform(1.0, 1.25))  # not all who wait at the same moment
+            with course.exchange.trail.waiting():
+                await _pause(course.sink, wait_s * self._chance.uniform(1.0, 1.25))  # not all at the same moment
             untried[:] = [replica for replica in untried if replica.is_usable]
             if not untried:
                 return None
@@ -246,7 +247,8 @@ class Relay:
     async def _wake(self, exchange: Exchange, replica: Replica, sink: Sink) -> None:
         """Wake the replica on which a place was taken; the place is given back where that fails."""
         try:
-            await self._ways.waking.wake_audibly(exchange, replica, sink)
+            with exchange.trail.waiting():
+                await self._ways.waking.wake_audibly(exchange, replica, sink)
         except (ReplicaFailed, ReplicaSilent) as error:
             self._tries.leave(exchange, replica)
             exchange.attempts += 1
@@ -307,6 +309,7 @@ class Relay:
     async def _go_on(self, course: _Course, failed: AttemptFailed) -> None:
         """Have the rest of a stream passed on by another replica."""
         if failed.stream is None or failed.stream.kin is None:
+            self._tries.tally.resumes["unable", failed.verdict.error.code] += 1
             raise failed.verdict.error from failed
         broken = Broken(course.exchange, course.sink, course.timeouts, failed.stream, course.question, course.lost)
         others = [each for each in course.serving if each.name != course.exchange.replica]

@@ -15,6 +15,7 @@ from vllm_gateway.upstream.connection import Address, Connection, ConnectionFaul
 from vllm_gateway.upstream.health import EJECTING, Health, Sign, State
 from vllm_gateway.upstream.progress import Progress
 from vllm_gateway.upstream.resolving import Lookup, Resolved, is_literal
+from vllm_gateway.upstream.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,11 @@ def is_sendable(key: bytes) -> bool:
 class Replica:
     """One vLLM server."""
 
+    page = b""
+    """Its own metrics, as of the last look; empty where it tells none."""
+
     def __init__(  # noqa: PLR0915 - no steps, but a list of what is known
-        self, name: str, upstream: Upstream, *, clock: Clock, connect_s: float
+        self, name: str, upstream: Upstream, *, clock: Clock, connect_s: float, tally: Tally | None = None
     ) -> None:
         self.name = name
         """Names it in `/v1/models`, in health and in the log; says nothing of where it is."""
@@ -84,6 +88,7 @@ class Replica:
         """How often it came (back) in; between two times it may have become another model."""
         self.lacks: set[str] = set()
         """Routes that it turned out not to offer."""
+        self._tally = Tally() if tally is None else tally
         self._clock = clock
         self.connect_s = connect_s
         """Seconds that connecting to it may take."""
@@ -155,6 +160,7 @@ class Replica:
         if after.state is before.state:
             return
         if after.state is State.OPEN:
+            self._tally.ejections[self.name, sign.name.lower()] += 1
             log.warning("replica %s is out for %g s: %s", self.name, after.ejected_s, sign.name.lower())
         else:
             self.returns += before.state is State.OPEN

@@ -70,7 +70,9 @@ class Resuming:
         Raises:
             AttemptFailed: nobody could; it is why the stream broke off last.
         """
+        reason, resumes = failed.verdict.error.code, self._tries.tally.resumes
         if self._ends(broken):
+            resumes["completed", reason] += 1
             return
         untried = list(others)
         legs = 0
@@ -96,8 +98,10 @@ class Resuming:
                 failed = again if again.has_delivered else failed
             else:
                 broken.exchange.resumed += 1
+                resumes["resumed", reason] += 1
                 log.info("exchange %s: its stream went on from replica %s", broken.exchange.id, replica.name)
                 return
+        resumes["failed", reason] += 1
         log.info("exchange %s: its stream broke off and could not go on", broken.exchange.id)
         raise failed
 

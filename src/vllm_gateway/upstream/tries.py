@@ -17,6 +17,7 @@ from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.tally import CANCELLED, OK
 from vllm_gateway.upstream.verdicts import Verdict
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Tries:
     """Asks replicas, one at a time for each exchange."""
 
     def __init__(self, pool: Pool, *, rooms: Rooms | None, deadlines: Deadlines, clock: Clock) -> None:
+        self.tally = pool.tally
         self._pool = pool
         self._rooms = rooms
         self._deadlines = deadlines
@@ -93,16 +95,22 @@ class Tries:
         Raises:
             AttemptFailed: there is no whole answer.
         """
-        exchange = errand.exchange
+        exchange, result = errand.exchange, CANCELLED
         began = self._clock.now()
         exchange.attempts += 1
         exchange.replica = replica.name
+        is_first = exchange.trail.route_s is None
+        if is_first:
+            exchange.trail.route_s = exchange.trail.step() - exchange.trail.queue_s
         try:
             request = replica.request(
                 b"POST", question.path, question.headers, question.body, callers_key=exchange.caller.upstream_key
             )
             try:
-                await self._hear(errand, await _connected(replica.checkout), replica, request)
+                connection = await _connected(replica.checkout)
+                if is_first:
+                    exchange.trail.connect_s = exchange.trail.step()
+                await self._hear(errand, connection, replica, request)
             except AttemptFailed as failed:
                 if not failed.is_stale:
                     raise
@@ -111,11 +119,14 @@ class Tries:
                     raise
                 await self._hear(errand, await _reconnected(replica, failed), replica, request)
             replica.see(Sign.ANSWERED)
+            result = OK
         except AttemptFailed as failed:
+            result = failed.verdict.error.code
             failed.lasted_s = self._clock.now() - began
             _learn(exchange, replica, question, failed)  # first: the place goes to nobody when the replica is out
             raise
         finally:
+            self.tally.attempts[replica.name, result] += 1
             self.leave(exchange, replica)
 
     def leave(self, exchange: Exchange, replica: Replica) -> None:

@@ -92,6 +92,10 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
     ledger = Ledger(clock)
     pool = Pool([UPSTREAM], clock=clock, connect_s=1)
     levers = Levers(pool)
+
+    async def scrape() -> bytes:
+        return b"gateway_workers 1\n"
+
     about = AdminSubjects(
         admin_key=ADMIN_KEY,
         throttle=Throttle(clock),
@@ -100,6 +104,7 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
         ledger=ledger,
         pool=pool,
         control=levers,
+        scrape=scrape,
         clock=clock,
         usage=usage,
     )

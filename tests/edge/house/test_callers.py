@@ -4,7 +4,7 @@ import pytest
 from fastapi import Request
 
 from vllm_gateway.admission.keys.ring import Keys
-from vllm_gateway.edge.house.callers import admitting
+from vllm_gateway.edge.house.callers import admitting, unless
 from vllm_gateway.errors import KeyRefused
 from vllm_gateway.exchange import ANONYMOUS
 from vllm_gateway.settings.admission import Auth
@@ -26,5 +26,15 @@ async def test_with_keys_each_key_is_a_caller() -> None:
     one = await admit(request((b"authorization", b"Bearer sk-aaaaaaaa")))
     other = await admit(request((b"x-api-key", b"sk-bbbbbbbb")))
     assert len({one, other, ANONYMOUS}) == 3
+    with pytest.raises(KeyRefused):
+        await admit(request())
+
+
+async def test_a_route_that_is_open_asks_nobody() -> None:
+    """As long as it is; then it is the key's turn again."""
+    is_open = True
+    admit = unless(admitting(Keys(Auth.model_validate({"mode": "keys"}))), lambda: is_open)
+    assert await admit(request()) == ANONYMOUS
+    is_open = False
     with pytest.raises(KeyRefused):
         await admit(request())

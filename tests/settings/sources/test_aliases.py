@@ -1,5 +1,6 @@
 """Names of earlier services."""
 
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,8 @@ from pydantic import SecretStr
 
 from tests.settings.conftest import Load, Refused
 from vllm_gateway.settings import Settings
-from vllm_gateway.settings.available import value_at
 from vllm_gateway.settings.places import shape_at
-from vllm_gateway.settings.sources.aliases import ALIASES, NAMES, alias_of
+from vllm_gateway.settings.sources.aliases import ALIASES, NAMES
 
 NAMES_OF_ALIASES = [name for alias in ALIASES for name in alias.names]
 
@@ -32,20 +32,15 @@ VALUES: dict[str, tuple[str, object]] = {
     "limits.requests_per_second": ("5", 5),
     "limits.max_tokens_cap": ("512", 512),
     "cache.ttl_s": ("0", 0),
+    "metrics.public": ("1", True),
 }
 """For the first place of each alias a text, and the value that it means."""
 
 SPLIT = {"AUTH_REQUIRED", "PROXY_API_KEY", "API_KEY", "USE_REDIS"}
 """Names that mean something else for each place, or need another name beside them."""
 
-LATER = {
-    "METRICS_PUBLIC": "metrics.public",
-    "PROMETHEUS_ENABLE": "metrics.public",
-}
-"""Names of what is not available yet."""
 
-
-@pytest.mark.parametrize("name", sorted(name for name in NAMES_OF_ALIASES if name not in SPLIT | LATER.keys()))
+@pytest.mark.parametrize("name", sorted(name for name in NAMES_OF_ALIASES if name not in SPLIT))
 def test_each_name_sets_its_settings(name: str, loaded: Load, tmp_path: Path) -> None:
     """Each earlier name, and the same with `_FILE`, sets what the table says, and is named as the origin."""
     alias = next(alias for alias in ALIASES if name in alias.names)
@@ -54,7 +49,7 @@ def test_each_name_sets_its_settings(name: str, loaded: Load, tmp_path: Path) ->
     for environment in ({name: text}, {f"{name}_FILE": "text"}):
         found = loaded(environment=environment)
         for place in alias.places:
-            assert value_at(found.settings, place) == value
+            assert reduce(getattr, map(str, place), found.settings) == value
             assert found.tree.origin(place) == f"environment {next(iter(environment))}"
 
 
@@ -250,17 +245,17 @@ def test_a_list_that_cannot_be_read_is_told(refused: Refused) -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "place"), LATER.items())
-def test_what_is_not_there_yet_is_refused_by_the_earlier_name(name: str, place: str, refused: Refused) -> None:
-    """A limit that would not hold is refused, and the line says which variable to unset, `_FILE` included."""
-    assert refused(environment={name: "1"}) == [
-        f"environment {name}: {place} is not available in this version; unset {name}"
-    ]
-    (line,) = refused(dotenv=f"{name}_FILE=nowhere")
-    assert line.startswith(f".env {name}_FILE: needs the file nowhere")
-
-
-@pytest.mark.parametrize("name", [*LATER, "USE_REDIS", "AUTH_REQUIRED", "SSE_HEARTBEAT_SECONDS", "MAX_CONTEXT_TOKENS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "METRICS_PUBLIC",
+        "PROMETHEUS_ENABLE",
+        "USE_REDIS",
+        "AUTH_REQUIRED",
+        "SSE_HEARTBEAT_SECONDS",
+        "MAX_CONTEXT_TOKENS",
+    ],
+)
 @pytest.mark.parametrize("text", ["0", ""])
 def test_off_is_always_accepted(name: str, text: str, loaded: Load) -> None:
     """What an earlier deployment has switched off asks for nothing."""
@@ -271,20 +266,3 @@ def test_off_is_always_accepted(name: str, text: str, loaded: Load) -> None:
 def test_earlier_names_with_the_prefix_are_known(name: str, loaded: Load) -> None:
     """An earlier name that looks like one of the gateway's own is not taken for a misspelt one."""
     loaded(environment={name: "0"})
-
-
-@pytest.mark.parametrize(
-    ("origin", "name"),
-    [
-        ("environment PORT", "PORT"),
-        (".env API_KEY_FILE", "API_KEY_FILE"),
-        ("environment GATEWAY_MAX_TOKENS_CAP", "GATEWAY_MAX_TOKENS_CAP"),
-        ("environment GATEWAY_PORT", None),
-        ("gateway.yaml:3", None),
-        ("flag --port", None),
-        ("default", None),
-    ],
-)
-def test_an_origin_tells_the_earlier_name(origin: str, name: str | None) -> None:
-    """Only origins that are earlier names give one."""
-    assert alias_of(origin) == name

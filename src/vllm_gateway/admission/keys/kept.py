@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vllm_gateway.admission.keys.record import KeyRecord
@@ -35,6 +36,10 @@ class KeptKeys:
         self._clock = clock
         self._refresh_s = refresh_s
         self._entries: dict[bytes, _Entry] = {}
+        self.names: Mapping[str, str] = {}
+        """What the valid keys are called, by the ids of their callers."""
+        self.faults = 0
+        """How often the store could not be read."""
         self._read_at: float | None = None
         """When the store was last seen to say just this; None: never."""
         self._is_out = False
@@ -88,6 +93,7 @@ class KeptKeys:
             if is_forced or await self._store.has_changed():
                 self._take(await self._store.load())
         except StoreUnusable as fault:
+            self.faults += 1
             if not self._is_out:
                 self._is_out = True
                 log.error("the client keys cannot be read: %s", fault)  # noqa: TRY400 - the sentence says it all
@@ -101,12 +107,10 @@ class KeptKeys:
     def _take(self, records: list[KeyRecord]) -> None:
         """Hold the valid keys only: one that is revoked or expired is looked up in vain, as one that never was."""
         wall = self._clock.wall()
-        entries = (
-            _Entry(bytes.fromhex(record.digest), record.caller(), record.expires)
-            for record in records
-            if record.is_valid(wall)
-        )
+        valid = [record for record in records if record.is_valid(wall)]
+        entries = (_Entry(bytes.fromhex(record.digest), record.caller(), record.expires) for record in valid)
         self._entries = {entry.digest: entry for entry in entries}
+        self.names = {record.caller().id: record.name for record in valid}
 
     def _drop_expired(self) -> None:
         wall = self._clock.wall()

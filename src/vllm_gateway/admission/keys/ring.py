@@ -1,7 +1,7 @@
 """Who may come in: keys of the settings, keys of a store, or keys that the replicas know."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
@@ -45,6 +45,16 @@ class Keys:
     def has_any(self) -> bool:
         """There is somebody who could come in, as far as that is known here."""
         return self._upstream is not None or bool(self._configured) or bool(self._kept)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What keys are called, by the ids of their callers; those of the settings have no name."""
+        return {} if self._kept is None else self._kept.names
+
+    @property
+    def faults(self) -> int:
+        """How often the place where keys are kept could not be read."""
+        return 0 if self._kept is None else self._kept.faults
 
     async def open(self) -> None:
         """Read the keys of the store, and go on looking at it; one that cannot be read is told in the log."""

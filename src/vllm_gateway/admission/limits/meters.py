@@ -11,6 +11,13 @@ from vllm_gateway.settings.admission import Limits, LimitSet
 MINUTE_S = 60.0
 DAY_S = 86_400.0
 _CALLERS_KEPT = 4096
+_SETTINGS = {
+    ("requests", 1.0): "requests_per_second",
+    ("requests", MINUTE_S): "requests_per_minute",
+    ("tokens", MINUTE_S): "tokens_per_minute",
+    ("tokens", DAY_S): "tokens_per_day",
+    ("concurrent", 0.0): "concurrent",
+}
 
 
 class Kind(Enum):
@@ -36,6 +43,11 @@ class Meter:
     window_s: float
     """Of a rate: how long it takes until all of it is there again."""
     cost: int
+
+    @property
+    def limit(self) -> str:
+        """Name of the setting."""
+        return _SETTINGS[self.of, self.window_s]
 
     @property
     def is_beyond(self) -> bool:

@@ -15,6 +15,7 @@ from vllm_gateway.edge.admin.live import live_routes
 from vllm_gateway.edge.admin.replicas import replica_routes
 from vllm_gateway.edge.admin.usage import usage_routes
 from vllm_gateway.edge.house.faults import answer_faults
+from vllm_gateway.edge.house.metrics import Scrape, metrics_route
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
@@ -33,6 +34,7 @@ class AdminSubjects:
     ledger: Ledger
     pool: Pool
     control: Control
+    scrape: Scrape
     clock: Clock
     usage: UsageStore | None = None
     """Where usage is written down, if it is; opened for reading, so that a long sum holds up no write."""
@@ -45,6 +47,7 @@ def build_admin(about: AdminSubjects) -> ASGIApp:
     admin.include_router(live_routes(about.ledger, about.clock))
     admin.include_router(replica_routes(about.pool, about.control))
     admin.include_router(control_routes(about.control))
+    admin.include_router(metrics_route(about.scrape))
     admin.include_router(usage_routes(about.usage, about.store, about.clock))
     answer_faults(admin)
     return Gate(admin, about.admin_key, about.throttle)

@@ -9,10 +9,11 @@ from fastapi_offline import FastAPIOffline
 
 from vllm_gateway import __version__
 from vllm_gateway.admission.keys.ring import Keys
-from vllm_gateway.edge.house.callers import admitting
+from vllm_gateway.edge.house.callers import admitting, unless
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.edge.house.first_shape import Entrance, first_shape_routes
 from vllm_gateway.edge.house.health import State, health_routes
+from vllm_gateway.edge.house.metrics import Scrape, metrics_route
 from vllm_gateway.edge.house.models import model_routes
 from vllm_gateway.edge.house.openapi import describe
 from vllm_gateway.edge.house.responses import response_routes
@@ -34,6 +35,7 @@ class View:
     screen: Screen
     entrance: Entrance
     is_embedded: bool
+    are_metrics_public: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Subjects:
     keys: Keys
     book: Book
     responses: Responses
+    scrape: Scrape
 
 
 def build_house(about: Subjects) -> FastAPI:
@@ -73,6 +76,7 @@ def build_house(about: Subjects) -> FastAPI:
     )
     house.include_router(model_routes(about.pool, about.prober, state.table, admit))
     house.include_router(health_routes(state))
+    house.include_router(metrics_route(about.scrape, unless(admit, lambda: view().are_metrics_public)))
     house.include_router(session_routes(about.book, admit, screen))
     house.include_router(response_routes(about.responses, admit))
     house.include_router(first_shape_routes(about.book, lambda: view().entrance, screen))

@@ -6,10 +6,19 @@ from fastapi import Request
 
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.edge.lane import address_of
-from vllm_gateway.exchange import Caller
+from vllm_gateway.exchange import ANONYMOUS, Caller
 
 Admit = Callable[[Request], Awaitable[Caller]]
 """A dependency of routes: gives the caller, or raises `KeyRefused`."""
+
+
+def unless(admit: Admit, is_open: Callable[[], bool]) -> Admit:
+    """Return `admit`, which asks nobody while the route is open to everyone."""
+
+    async def admit_or_not(request: Request) -> Caller:
+        return ANONYMOUS if is_open() else await admit(request)
+
+    return admit_or_not
 
 
 def admitting(keys: Keys) -> Admit:

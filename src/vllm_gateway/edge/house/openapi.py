@@ -27,6 +27,7 @@ _TAGS = (
     "api",
     "sessions, first shape",
     "health",
+    "metrics",
 )
 _REF = "#/components/schemas/{model}"
 _UNREADY = ("/readyz", "/startupz")
@@ -34,6 +35,7 @@ _PROBES = ("/health", "/livez", "/api/healthz", *_UNREADY)
 """Routes that refuse nothing."""
 _KEY: list[Schema] = [{}, {"key": []}]
 """How a route that asks for a key says so; a gateway without keys takes none."""
+_WITH_KEY = ("/api/models", "/metrics")
 _NAMING = ("/set_system_prompt", "/stop_session")
 """Routes whose bodies name a session."""
 _MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
@@ -232,7 +234,7 @@ def _complete(operation: Schema, method: str, path: str) -> None:
         if path in _UNREADY:
             answers["503"] = {"description": "Not yet, or no longer", "content": answers["200"]["content"]}
         return
-    if path.startswith("/v1/") or path == "/api/models":
+    if path.startswith("/v1/") or path in _WITH_KEY:
         operation["security"] = _KEY
     has_body = "requestBody" in operation
     answers |= of_house(path, has_body=has_body, names="{" in path or path in _NAMING or _is_paged(operation))

@@ -47,6 +47,11 @@ class MemoryStore:
         """Never."""
         return False
 
+    @property
+    def faults(self) -> int:
+        """None ever."""
+        return 0
+
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
         if len(self._sessions) >= self._max_sessions:

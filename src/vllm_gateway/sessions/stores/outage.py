@@ -31,6 +31,8 @@ class Outage:
         self._limit_s = limit_s
         self.is_on = False
         """The last operation failed."""
+        self.faults = 0
+        """How many have failed."""
         self._tasks = Tasks(f"{store} store")
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -86,6 +88,7 @@ class Outage:
         return result
 
     def _begin(self, fault: Exception) -> StoreFailed:
+        self.faults += 1
         if not self.is_on:
             self.is_on = True
             log.error("the %s store of conversations does not work: %s", self._store, _reason(fault))

@@ -49,6 +49,11 @@ class RedisStore:
         """The last operation failed."""
         return self._outage.is_on
 
+    @property
+    def faults(self) -> int:
+        """How many operations have failed."""
+        return self._outage.faults
+
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""
         await self._outage.run(self._write_new(session))

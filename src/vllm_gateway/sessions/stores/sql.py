@@ -62,6 +62,11 @@ class SqlStore:
         """The last operation failed."""
         return self._outage.is_on
 
+    @property
+    def faults(self) -> int:
+        """How many operations have failed."""
+        return self._outage.faults
+
     @whole
     async def create(self, session: Session) -> None:
         """Keep a new session; its id is unused."""

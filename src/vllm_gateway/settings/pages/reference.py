@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from vllm_gateway.settings.available import NOT_YET
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.values import one_line
 from vllm_gateway.settings.places import Place, is_section, shape_at, variable, written
@@ -94,12 +93,11 @@ def _table(title: str, text: str, section: type[Section], place: Place) -> str:
 
 def _row(place: Place, field: FieldInfo) -> str:
     default = "required" if field.is_required() else f"`{one_line(field.default)}`"
-    return f"| `{written(place)}` | `{variable(place)}` | {default} | {_described(field, place)} |\n"
+    return f"| `{written(place)}` | `{variable(place)}` | {default} | {_described(field)} |\n"
 
 
-def _described(field: FieldInfo, place: Place = ()) -> str:
-    text = " ".join((field.description or "").split()).replace("|", "\\|")
-    return f"{text} *Not available in this version.*" if place in NOT_YET else text
+def _described(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split()).replace("|", "\\|")
 
 
 def _alias_rows() -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from vllm_gateway.settings.available import NOT_YET
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.schema import FILE_NAME
 from vllm_gateway.settings.pages.values import one_line
@@ -31,8 +30,6 @@ def _section(section: type[Section], place: Place) -> Iterator[str]:
     indent = "  " * len(place)
     for key, field in section.model_fields.items():
         inner = (*place, key)
-        if inner in NOT_YET:
-            continue
         if isinstance(field.default, Section):
             yield from _subsection(type(field.default), inner, field)
             continue

@@ -125,12 +125,6 @@ NAMES = frozenset(name for alias in ALIASES for name in alias.names) | {*UPSTREA
 """All names but those of single routes."""
 
 
-def alias_of(origin: str) -> str | None:
-    """Return the earlier name that a value came from, as it was set, `_FILE` included; None: from none of them."""
-    name = origin.rpartition(" ")[2]
-    return name if name.removesuffix("_FILE") in NAMES else None
-
-
 def fill(tree: Tree, sources: Sequence[Variables]) -> list[Problem]:
     """Fill what the tree lacks from the earlier names, the first source before the next; return what was wrong."""
     reading = Reading()

@@ -39,7 +39,7 @@ _NOTHING = Usage(0, 0)
 
 def record_of(exchange: Exchange, outcome: Outcome, clock: Clock) -> UsageRecord:
     """Return what is kept of an exchange that ends now."""
-    usage = exchange.usage or _told_so_far(exchange)
+    usage, first_token_at = used_by(exchange), exchange.trail.first_token_at
     asked = exchange.asked
     ended = clock.wall()
     return UsageRecord(
@@ -58,11 +58,14 @@ def record_of(exchange: Exchange, outcome: Outcome, clock: Clock) -> UsageRecord
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.cached_tokens,
+        None if first_token_at is None else first_token_at - exchange.started,
     )
 
 
-def _told_so_far(exchange: Exchange) -> Usage:
-    """Return what a stream that broke off had come to, as far as its replica said."""
+def used_by(exchange: Exchange) -> Usage:
+    """Return what an exchange came to; of a stream that broke off, as far as its replica said."""
+    if exchange.usage is not None:
+        return exchange.usage
     watch = exchange.watch
     if watch is None or not watch.has_data:
         return _NOTHING

@@ -1,0 +1,1 @@
+"""Numbers about the gateway and its replicas, for Prometheus."""
