@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -47,11 +46,10 @@ async def test_a_stream_under_way_finishes_while_new_work_is_refused() -> None:
     """F-15: during the drain ready is no, alive is yes, new work is 503, and the old stream comes to its proper end."""
     go_on = asyncio.Event()
     seen: list[bytes] = []
-    async with scripted(streaming(go_on)) as replica, gateway(replica.url, drain_s=10) as door:
+    async with scripted(streaming(go_on)) as replica, gateway(replica.url, drain_s=600) as door:
         async with asyncio.TaskGroup() as group:
             group.create_task(read(door.http, seen))
-            await until(lambda: len(door.parts.ledger.live) == 1)
-            await asyncio.sleep(0.05)
+            await until(lambda: bool(seen))
             door.stop()
             await until(lambda: door.parts.pipeline.is_draining)
             ready = await door.http.get("/readyz")
@@ -71,10 +69,8 @@ async def test_what_does_not_finish_in_time_is_told_so() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(read(door.http, seen))
             await until(lambda: len(door.parts.ledger.live) == 1)
-            await asyncio.sleep(0.05)
-            began = time.perf_counter()
+            await until(lambda: bool(seen))
             door.stop()
-        assert time.perf_counter() - began < 1.5
         text = b"".join(seen)
         assert b'"code":"shutting_down"' in text
         assert b"[DONE]" not in text
@@ -84,15 +80,16 @@ async def test_what_does_not_finish_in_time_is_told_so() -> None:
 
 async def test_asked_twice_it_does_not_wait() -> None:
     """A second signal ends the wait at once."""
-    async with scripted(streaming(asyncio.Event())) as replica, gateway(replica.url, drain_s=30) as door:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(read(door.http, []))
-            await until(lambda: len(door.parts.ledger.live) == 1)
-            began = time.perf_counter()
-            door.stop()
-            await until(lambda: door.parts.pipeline.is_draining)
-            door.stop()
-        assert time.perf_counter() - began < 2
+    async with (
+        scripted(streaming(asyncio.Event())) as replica,
+        gateway(replica.url, drain_s=600) as door,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(read(door.http, []))
+        await until(lambda: len(door.parts.ledger.live) == 1)
+        door.stop()
+        await until(lambda: door.parts.pipeline.is_draining)
+        door.stop()
 
 
 async def test_after_a_reload_the_new_pipeline_is_ended() -> None:
@@ -101,18 +98,16 @@ async def test_after_a_reload_the_new_pipeline_is_ended() -> None:
     found = [settings_of("http://127.0.0.1:9")]
     async with (
         scripted(streaming(asyncio.Event())) as replica,
-        gateway(replica.url, drain_s=30, read=lambda: found[-1]) as door,
+        gateway(replica.url, drain_s=600, read=lambda: found[-1]) as door,
     ):
         found.append(settings_of(replica.url, drain_s=0.1))
         await door.parts.reloading.reload()
         async with asyncio.TaskGroup() as group:
             group.create_task(read(door.http, seen))
             await until(lambda: len(door.parts.ledger.live) == 1)
-            await asyncio.sleep(0.05)
-            began = time.perf_counter()
+            await until(lambda: bool(seen))
             door.stop()
             await until(lambda: door.parts.pipeline.is_draining)
-        assert time.perf_counter() - began < 1.5
         assert b'"code":"shutting_down"' in b"".join(seen)
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.gateway import gateway
 from tests.scripted import MODEL, Visit, as_replica, scripted
 from tests.upstream.test_answers import Notes, chat
+from tests.waiting import until
 from vllm_gateway import serve
 from vllm_gateway.errors import Draining, InternalFault
 from vllm_gateway.exchange import CallerGone, Exchange
@@ -124,11 +125,13 @@ async def test_a_cancellation_for_a_caller_who_left_ends_quietly(made: Made) -> 
 
 async def test_outcomes_add_up_to_the_number_of_requests() -> None:
     """Good, bad, unknown, failed and abandoned requests together: each is counted once."""
+    hangs = asyncio.Event()
 
     async def answer(visit: Visit, request: bytes) -> None:
         if b'"fail"' in request:
             await visit.say_json(b"{}", "500 Internal Server Error")
         elif b'"hang"' in request:
+            hangs.set()
             await visit.until_closed()
         else:
             await visit.say_json(b"{}")
@@ -138,9 +141,9 @@ async def test_outcomes_add_up_to_the_number_of_requests() -> None:
         for body in bodies:
             await door.http.post(CHAT, content=body)
         hanging = asyncio.get_running_loop().create_task(door.http.post(CHAT, json={"model": MODEL, "x": "hang"}))
-        await asyncio.sleep(0.1)
+        await hangs.wait()
         hanging.cancel()
-        await asyncio.sleep(0.1)
+        await until(lambda: not door.parts.ledger.live)
         assert door.parts.ledger.outcomes == {
             Outcome.OK: 1,
             Outcome.BAD_REQUEST: 2,

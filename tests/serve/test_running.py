@@ -78,12 +78,10 @@ def test_without_upstream_the_embedded_engine_answers_and_says_so(tmp_path: Path
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_stops_with_success(how: signal.Signals, tmp_path: Path) -> None:
-    """An orderly end is exit status 0, at once when nothing is under way."""
-    with serving(cwd=tmp_path) as (process, _, _):
-        began = time.perf_counter()
+    """An orderly end is exit status 0, and nothing is waited for when nothing is under way."""
+    with serving("--drain-s", "600", cwd=tmp_path) as (process, _, _):
         process.send_signal(how)
         assert process.wait(timeout=PATIENCE_S) == 0
-        assert time.perf_counter() - began < 3
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
 
@@ -168,7 +166,7 @@ def test_the_admin_listener_is_there_until_the_last_answer_is(tmp_path: Path) ->
             with caller.stream("POST", "/v1/completions", json=body) as reply:
                 assert reply.status_code == 200
                 process.send_signal(signal.SIGTERM)
-                until = time.perf_counter() + 5
+                until = time.perf_counter() + PATIENCE_S
                 while caller.get("/readyz").status_code == 200:
                     assert time.perf_counter() < until
                 live = admin.get("/admin/requests").json()["data"]

@@ -1,10 +1,9 @@
 """Sessions as their owners see them."""
 
-import asyncio
-
 import pytest
 
 from tests.sessions.stores.places import turn
+from tests.waiting import until
 from vllm_gateway.clock import HandClock
 from vllm_gateway.errors import SessionUnknown
 from vllm_gateway.sessions import book as book_module
@@ -102,9 +101,8 @@ async def test_what_has_expired_is_swept(monkeypatch: pytest.MonkeyPatch) -> Non
     await book.begin("alice")
     book.open()
     clock.move(601)
-    await asyncio.sleep(0.05)
+    await until(lambda: store._sessions == {})
     await book.close()
-    assert store._sessions == {}
 
 
 async def test_a_page_of_large_messages_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:

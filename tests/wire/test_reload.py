@@ -16,7 +16,7 @@ from tests.wire.sims import asked, fast
 from tests.wire.streams import CHAT, MODEL, Streamed, ask
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.settings.problems import Problem, SettingsInvalid
-from vllm_gateway.sim import SimSettings
+from vllm_gateway.sim import RunningSim, SimSettings
 
 SLOW = fast(itl_ms=4)
 
@@ -27,6 +27,7 @@ async def test_no_open_stream_notices_a_reload() -> None:
         http = run.door.http
         streams = [Streamed(http, f"Question {number}", tokens=100) for number in range(20)]
         await until(lambda: all(stream.text for stream in streams))
+        holding = asyncio.get_running_loop().create_task(hold_near_the_end(run.sims, streams))
         leaving = run.door.parts.pool.replicas[0]
         assert leaving.outstanding > 0
         run.write(run.sims[1].url, run.sims[2].url, timeouts={"idle_s": 7}, limits={"max_body_bytes": 4096})
@@ -39,12 +40,22 @@ async def test_no_open_stream_notices_a_reload() -> None:
         assert len(asked(run.sims[0])) == before
         assert asked(run.sims[2])
         assert (await http.post(CHAT, content=b"x" * 5000)).status_code == 413
-        assert any(not stream.is_done for stream in streams), "the reload came too late to be of any interest"
+        assert not any(stream.is_done for stream in streams), "the reload came too late to be of any interest"
+        holding.cancel()
+        for sim in run.sims:
+            sim.wedge(is_wedged=False)
         await asyncio.gather(*(stream.task for stream in streams))
         assert all(stream.is_whole for stream in streams)
         assert leaving.outstanding == 0
         await run.reload()
         assert not run.door.parts.fronts._earlier
+
+
+async def hold_near_the_end(sims: list[RunningSim], streams: list[Streamed]) -> None:
+    """Let no stream come to its end before somebody lets it."""
+    await until(lambda: any(len(stream.text) > 150 for stream in streams))
+    for sim in sims[:2]:
+        sim.wedge(is_wedged=True)
 
 
 async def test_what_stays_keeps_its_name_its_connections_and_what_is_known_of_it() -> None:
