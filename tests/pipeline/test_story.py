@@ -11,7 +11,7 @@ from tests.scripted import MODEL, Visit, as_replica, scripted
 from tests.upstream.test_answers import Notes, chat
 from tests.waiting import until
 from vllm_gateway import serve
-from vllm_gateway.errors import Draining, InternalFault
+from vllm_gateway.errors import BodyMalformed, Draining, InternalFault
 from vllm_gateway.exchange import CallerGone, Exchange
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.pipeline.story import Pipeline
@@ -121,6 +121,27 @@ async def test_a_cancellation_for_a_caller_who_left_ends_quietly(made: Made) -> 
     task.cancel()
     await task
     assert ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+
+
+async def test_what_the_caller_is_told_is_known_when_an_exchange_is_over(made: Made) -> None:
+    """Status and code of its error, how long the steps took that it came to, and no others."""
+    pipeline, ledger = made
+    seen: list[tuple[Exchange, Outcome]] = []
+    ledger.seen.append(lambda exchange, outcome: seen.append((exchange, outcome)))
+    exchange = chat()
+    exchange.receive = malformed
+    with pytest.raises(BodyMalformed):
+        await pipeline.run(exchange, Notes())
+    assert seen == [(exchange, Outcome.BAD_REQUEST)]
+    assert (exchange.status, exchange.trail.error) == (400, "invalid_json")
+    assert exchange.trail.auth_s is not None
+    assert exchange.trail.read_s is None
+    assert exchange.trail.route_s is None
+
+
+async def malformed() -> bytes:
+    """Return a body that is none."""
+    return b"{"
 
 
 async def test_outcomes_add_up_to_the_number_of_requests() -> None:

@@ -57,3 +57,17 @@ async def test_who_does_not_wait_for_the_answer_disturbs_nobody(tmp_path: Path) 
         _, writer = await asyncio.open_unix_connection(tmp_path / "1")
         writer.transport.abort()
         assert await one.ask_all({"number": 3}) == [6]
+
+
+async def test_who_takes_too_long_is_left_out_too(tmp_path: Path) -> None:
+    """Those who answered in time are told by their numbers."""
+    one, two, three = (Peers(tmp_path, number=number, count=3) for number in range(3))
+    forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def never(_: Order) -> int:
+        return await forever
+
+    async with two.listening(never), three.listening(doubled):
+        assert await one.ask_each({"number": 4}, within_s=2) == {2: 8}
+        forever.set_result(1)
+        assert await one.ask_each({"number": 4}) == {1: 1, 2: 8}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.exchanges import exchange
 from vllm_gateway.clock import HandClock
-from vllm_gateway.exchange import Usage
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.usage.record import UsageRecord, record_of
@@ -118,3 +118,16 @@ def test_those_who_want_to_know_are_told_once() -> None:
         ledger.close(first, Outcome.OK)
         ledger.close(second, Outcome.TIMEOUT)
     assert told == [record_of(second, Outcome.TIMEOUT, clock)]
+
+
+def test_those_who_measure_see_an_exchange_once() -> None:
+    """With its outcome, when it is over and not under way any more."""
+    ledger = Ledger(HandClock())
+    seen: list[tuple[Exchange, Outcome, int]] = []
+    ledger.seen.append(lambda exchange, outcome: seen.append((exchange, outcome, len(ledger.live))))
+    one = exchange()
+    ledger.open(one)
+    assert not seen
+    for _ in range(2):
+        ledger.close(one, Outcome.TIMEOUT)
+    assert seen == [(one, Outcome.TIMEOUT, 0)]

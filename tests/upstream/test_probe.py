@@ -17,7 +17,7 @@ from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.asking import MAX_ANSWER_BYTES
 from vllm_gateway.upstream.health import Sign, State
 from vllm_gateway.upstream.pool import Pool
-from vllm_gateway.upstream.probe import Prober
+from vllm_gateway.upstream.probe import MAX_PAGE_BYTES, Prober
 from vllm_gateway.upstream.replica import Replica
 
 MODELS = b'{"object":"list","data":[{"id":"m","max_model_len":8},{"no":"id"},"junk"]}'
@@ -122,6 +122,7 @@ class Engine:
     def __init__(self) -> None:
         self.running, self.waiting, self.tokens = 0, 0, 0
         self.is_mute = False
+        self.padding = 0
         self.asked: Counter[bytes] = Counter()
 
     async def __call__(self, visit: Visit) -> None:
@@ -148,7 +149,10 @@ class Engine:
             "num_requests_waiting": self.waiting,
             "generation_tokens_total": self.tokens,
         }
-        return "".join(f'vllm:{name}{{engine="0"}} {value}\n' for name, value in series.items()).encode()
+        return (
+            "".join(f'vllm:{name}{{engine="0"}} {value}\n' for name, value in series.items()).encode()
+            + b"#" * self.padding
+        )
 
 
 async def test_a_replica_that_makes_no_tokens_is_out_although_it_says_that_it_is_well() -> None:
@@ -222,6 +226,23 @@ async def test_the_requests_of_others_are_what_is_not_ours() -> None:
         replica.outstanding = 9
         await prober.look()
         assert replica.others == 0
+
+
+async def test_its_metrics_are_kept_for_others_to_read() -> None:
+    """As of the last look: a page that does not come, or is larger than any that makes sense, is none."""
+    engine = Engine()
+    engine.running = 3
+    async with looking(engine) as (_, replica, prober):
+        assert replica.page == engine.page()
+        engine.padding = MAX_PAGE_BYTES
+        await prober.look()
+        assert replica.page == b""
+        engine.padding = 0
+        await prober.look()
+        assert replica.page == engine.page()
+        engine.is_mute = True
+        await prober.look()
+        assert replica.page == b""
 
 
 async def test_its_version_is_asked_for_once_each_time_it_comes_in() -> None:

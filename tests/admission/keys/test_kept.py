@@ -157,3 +157,14 @@ async def test_keys_go_on_to_hold_for_a_minute_without_the_store() -> None:
         store.is_broken = False
         await _until(lambda: not _is_unchecked(kept, ANN))
         assert _has(kept, ANN)
+
+
+async def test_keys_are_known_by_name_and_faults_by_number() -> None:
+    """For those who count; a key that is revoked has no name any more."""
+    store = ListStore([ANN, BOB])
+    async with _kept(store) as kept:
+        assert kept.names == {each.caller().id: each.name for each in (ANN, BOB)}
+        await store.revoke(BOB.id, WALL)
+        await _until(lambda: list(kept.names.values()) == [ANN.name])
+        store.is_broken = True
+        await _until(lambda: kept.faults >= 2)

@@ -45,3 +45,10 @@ def test_a_request_may_be_larger_than_the_whole_limit() -> None:
     """Then it is beyond it."""
     (meter,) = Meters(Limits(tokens_per_minute=5)).of("key:a", None, "m", 6)
     assert meter.is_beyond
+
+
+def test_a_meter_knows_its_setting() -> None:
+    """Every limit that can be set has one."""
+    names = dict.fromkeys(Allowance.__slots__, 1)
+    meters = Meters(Limits(**names)).of("key:a", None, "m", 1)
+    assert {meter.limit for meter in meters} == names.keys()

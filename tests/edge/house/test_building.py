@@ -19,4 +19,11 @@ async def test_every_route_is_described() -> None:
     async with scripted(serving("a")) as one, gateway(one.url) as door:
         paths = (await door.http.get("/openapi.json")).json()["paths"]
     assert build_operations(max_json_depth=64).keys() <= paths.keys()
-    assert {"/health", "/v1/sessions", "/init_session", "/v1/responses/{response_id}", "/api/models"} <= paths.keys()
+    assert {
+        "/health",
+        "/v1/sessions",
+        "/init_session",
+        "/v1/responses/{response_id}",
+        "/api/models",
+        "/metrics",
+    } <= paths.keys()

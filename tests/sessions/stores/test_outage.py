@@ -48,6 +48,7 @@ async def test_callers_are_told_nothing_of_the_place() -> None:
             await outage.run(work(fault))
         assert str(failed.value) == SENTENCE
         assert failed.value.retry_after_s == 5
+    assert outage.faults == 3
 
 
 async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

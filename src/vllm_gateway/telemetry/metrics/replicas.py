@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 
 from vllm_gateway.telemetry.metrics.text import escaped
 
+_PAIR = rb'(?!__)[A-Za-z_][A-Za-z0-9_]*="[^"\\\x00-\x1f]*(?:\\[\\"n][^"\\\x00-\x1f]*)*"'
 _LINE = re.compile(
     rb"^(?:# (HELP|TYPE) (vllm:[A-Za-z0-9_:]+) ([^\x00-\x1f]*)"
-    rb'|(vllm:[A-Za-z0-9_:]+)(?:\{((?:[A-Za-z_][A-Za-z0-9_]*="(?:[^"\\\x00-\x1f]|\\[\\"n])*",?)*)\})?'
-    rb"[ \t]+([+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|Inf|inf)|NaN|nan)(?:[ \t]+-?[0-9]+)?)[ \t]*\r?$",
+    rb"|(vllm:[A-Za-z0-9_:]+)(?:\{((?:%b(?:,%b)*)?),?\})?"
+    % (_PAIR, _PAIR)
+    + rb"[ \t]+([+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|Inf|inf)|NaN|nan)(?:[ \t]+-?[0-9]+)?)[ \t]*\r?$",
     re.MULTILINE,
 )
+_NAME = re.compile(rb'([A-Za-z_][A-Za-z0-9_]*)="')
 _OWN = re.compile(rb"(?:(?<=^)|(?<=,))replica=")
 _TYPES = frozenset({b"counter", b"gauge", b"histogram", b"summary", b"untyped"})
 _PARTS = frozenset({b"", b"_bucket", b"_sum", b"_count"})
@@ -68,9 +71,22 @@ def families(replica: str, page: bytes) -> dict[bytes, Family]:
             continue
         if not (name.startswith(now) and name[len(now) :] in _PARTS):
             now = name
-        pairs = label if not labels else label + b"," + _OWN.sub(b"exported_replica=", labels).rstrip(b",")
-        found.setdefault(now, Family()).samples.append(name + b"{" + pairs + b"} " + value + b"\n")
+        if (others := _others(labels)) is None:
+            continue
+        if now not in found:
+            found[now] = Family()
+        found[now].samples.append(b"%b{%b} %b\n" % (name, label + others, value))
     return found
+
+
+def _others(labels: bytes) -> bytes | None:
+    """Return a sample's own labels as they stand behind the replica's; None where one stands there twice."""
+    if not labels:
+        return labels
+    if b"replica=" in labels:
+        labels = _OWN.sub(b"exported_replica=", labels)
+    names = _NAME.findall(labels)
+    return b"," + labels if len(set(names)) == len(names) else None
 
 
 def together(all_families: Iterable[dict[bytes, Family]]) -> bytes:

@@ -11,7 +11,7 @@ from vllm_gateway.telemetry.usage.record import used_by
 MOST_MODELS = 100
 MOST_KEYS = 200
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
-_WHOLE = frozenset({Outcome.OK, Outcome.OK_RETRIED, Outcome.OK_RESUMED})
+_WHOLE = frozenset(each.value for each in (Outcome.OK, Outcome.OK_RETRIED, Outcome.OK_RESUMED))
 _X_CACHE = b"x-cache"
 
 
@@ -39,11 +39,11 @@ class Requests:
         """Take in an exchange that ends now."""
         trail = exchange.trail
         now = trail.now()
-        model = self._models.label(exchange.model)
+        model, how = self._models.label(exchange.model), str(outcome)
         status = _STATUS_CLASSES[exchange.status // 100]
-        self._ended[exchange.operation.path, model, status, outcome.value] += 1
+        self._ended[exchange.operation.path, model, status, how] += 1
         self._durations.observe((model,), now - exchange.started)
-        self._see_tokens(exchange, model, now, is_whole=outcome in _WHOLE)
+        self._see_tokens(exchange, model, now, is_whole=how in _WHOLE)
         self._see_steps(exchange)
         if trail.error:
             self._errors[trail.error,] += 1
