@@ -52,6 +52,11 @@ class Peers:
         answers = await asyncio.gather(*(self._ask(other, order) for other in self._others))
         return [answer["done"] for answer in answers if answer is not None]
 
+    async def ask(self, number: int, order: Order) -> Any:  # noqa: ANN401 - what the order says
+        """Return what one of the others answers; None when it is not there."""
+        answer = await self._ask(number, order)
+        return None if answer is None else answer["done"]
+
     async def ask_one(self, order: Order) -> Any:  # noqa: ANN401 - what the order says
         """Return what the first of the others answers that is there; None when nobody is."""
         for other in self._others:
