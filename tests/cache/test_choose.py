@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from vllm_gateway.cache.choose import Shelves, open_shelves
 from vllm_gateway.cache.kept import Kept
+from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.clock import HandClock
 from vllm_gateway.settings.model import Cache, State
 
@@ -31,6 +32,20 @@ async def test_memory_keeps_apart_what_was_asked_apart() -> None:
     assert await once.find(b"m") is not None
     await Shelves(answers, once).close()
     assert await once.find(b"m") is None
+
+
+async def test_several_processes_share_out_what_fits_into_memory() -> None:
+    """And what has a name lies in the place that they have in common."""
+    clock = HandClock()
+    cache, shared = Cache(backend="memory", max_bytes=2_000), MemoryStore(clock, max_bytes=10_000)
+    answers, once = open_shelves(cache, State(), clock, once=shared, processes=2)
+    assert answers is not None
+    await answers.keep_all([(b"a", Kept(b"x" * 500, 1.0)), (b"b", Kept(b"x" * 500, 1.0))])
+    assert [kept is None for kept in await answers.find_all([b"a", b"b"])] == [True, False]
+    await once.keep(b"k", Kept(b"x", 1.0))
+    assert len(shared) == 1
+    assert once.claims is not None
+    await Shelves(answers, once).close()
 
 
 @pytest.mark.servers

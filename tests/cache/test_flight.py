@@ -216,6 +216,9 @@ async def test_a_caller_who_is_too_slow_for_the_others_is_dropped() -> None:
     assert isinstance(seat.done.exception(), ReplicaTruncated)
     assert (first.written, replica.pauses) == (b"".join(EVENTS), 0)
     assert len(one.body) <= 30
+    had = slow.written
+    slow.take(1_000)
+    assert slow.written == had
 
 
 async def test_who_was_dropped_gets_nothing_more() -> None:

@@ -22,12 +22,13 @@ class Asking:
         self.may_answer = asyncio.Event()
         self.is_cancelled = False
         self.kept: list[Kept] = []
+        self.ends = 0
         self._failure = failure
 
     @property
     def course(self) -> Course:
         """What is done for a flight."""
-        return Course(self._ask, self._judge, self._keep)
+        return Course(self._ask, self._judge, self._keep, self._end)
 
     async def _ask(self, one: Flight) -> None:
         try:
@@ -39,6 +40,9 @@ class Asking:
             raise self._failure
         begin(one)
         one.write(b"data: x\n\n")
+
+    def _end(self) -> None:
+        self.ends += 1
 
     @staticmethod
     def _judge(one: Flight) -> Kept | None:
@@ -59,6 +63,7 @@ async def test_a_flight_is_found_until_it_has_landed() -> None:
     await seat.done
     await until(lambda: not len(flights))
     assert (sink.written, asking.kept, one.kept) == (b"data: x\n\n", [KEPT], KEPT)
+    await until(lambda: asking.ends == 1)
     assert flights.find(b"k") is None
 
 
@@ -87,6 +92,7 @@ async def test_it_goes_on_while_anybody_waits() -> None:
     assert flights.find(b"k") is None
     await until(lambda: asking.is_cancelled)
     await until(lambda: not len(flights))
+    await until(lambda: asking.ends == 1)
 
 
 async def test_one_that_takes_the_place_of_another_stays_when_that_lands() -> None:

@@ -10,6 +10,7 @@ from tests.exchanges import OPERATIONS
 from tests.upstream.test_answers import Notes
 from vllm_gateway import codec
 from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.cache.shelf import Shelf
 from vllm_gateway.clock import HandClock
@@ -129,14 +130,21 @@ class Cached:
     """A cache, its clock, and the replica behind it."""
 
     def __init__(
-        self, *, keeps: bool = True, any_temperature: bool = False, max_answer_bytes: int = 100_000, screen: str = ""
+        self,
+        *,
+        keeps: bool = True,
+        any_temperature: bool = False,
+        max_answer_bytes: int = 100_000,
+        shared: MemoryStore | None = None,
+        screen: str = "",
     ) -> None:
+        """Have one; what is sent under a key is shared with those that were given the same place."""
         self.origin: tuple[str, ...] = ("r",)
         self.clock = HandClock()
         self.replica = Replica()
         self.caching = Caching(
             answers=self._shelf(600, max_answer_bytes) if keeps else None,
-            once=self._shelf(86_400, max_answer_bytes),
+            once=self._shelf(86_400, max_answer_bytes, shared),
             outgoing=Outgoing(Settings()),
             clock=self.clock,
             any_temperature=any_temperature,
@@ -167,8 +175,10 @@ class Cached:
             bill=bill,
         )
 
-    def _shelf(self, ttl_s: float, most: int) -> Shelf:
-        return Shelf(MemoryStore(self.clock, max_bytes=10_000_000), ttl_s=ttl_s, max_answer_bytes=most)
+    def _shelf(self, ttl_s: float, most: int, shared: MemoryStore | None = None) -> Shelf:
+        store = MemoryStore(self.clock, max_bytes=10_000_000) if shared is None else shared
+        claims = None if shared is None else Claims(shared)
+        return Shelf(store, ttl_s=ttl_s, max_answer_bytes=most, claims=claims)
 
 
 class Reply:

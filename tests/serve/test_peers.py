@@ -27,6 +27,8 @@ async def test_all_others_are_asked(tmp_path: Path) -> None:
     async with workers[0].listening(doubled), workers[1].listening(doubled), workers[2].listening(much):
         assert await workers[0].ask_all({"number": 4}) == [8, [8] * 100_000]
         assert await workers[2].ask_all({"number": 4}) == [8, 8]
+        assert await workers[0].ask(1, {"number": 5}) == 10
+    assert await workers[0].ask(1, {"number": 5}) is None
 
 
 async def test_who_is_not_there_is_left_out(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def test_what_the_channel_says_is_done() -> None:
     ours, theirs = socket.socketpair()
     with theirs, obeying(theirs, stop=lambda: done.append("stop"), reload=lambda: done.append("reload")):
         ours.sendall(RELOAD + STOP)
-        await until(lambda: done == ["reload", "stop"])
+        await until(lambda: done == ["reload", "stop"], within_s=20)
         ours.close()
         await until(lambda: done == ["reload", "stop", "stop"])
         await asyncio.sleep(0.05)

@@ -9,11 +9,13 @@ import httpx2
 import pytest
 
 from tests.waiting import until
-from tests.wire.several import several
+from tests.wire.several import PATIENCE_S, several
 from tests.wire.sims import fast
 from tests.wire.test_earlier_deployments import replica
 from vllm_gateway.serve.workers import load_ahead
 from vllm_gateway.settings import Settings
+
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_worker_that_dies_again_and_again_is_waited_for_longer_and_longer(tmp_path: Path) -> None:
@@ -32,9 +34,9 @@ async def test_told_twice_it_waits_for_nothing(tmp_path: Path) -> None:
     async with replica(fast(itl_ms=1000)) as sim, several(tmp_path, sim.url) as door:
         body = {"model": "sim-small", "prompt": "a", "max_tokens": 200, "stream": True, "ignore_eos": True}
         asking = asyncio.ensure_future(door.http.post("/v1/completions", json=body))  # noqa: TID251 - a test's own
-        await until(lambda: any(seen.target == "/v1/completions" for seen in sim.log.requests))
+        await until(lambda: any(seen.target == "/v1/completions" for seen in sim.log.requests), within_s=PATIENCE_S)
         door.process.send_signal(signal.SIGTERM)
-        await until(lambda: "finishing 1 requests" in door.log.read_text())
+        await until(lambda: "finishing 1 requests" in door.log.read_text(), within_s=PATIENCE_S)
         assert await door.stopped() == 0
         with pytest.raises(httpx2.RemoteProtocolError):  # behind the error event there is no end
             await asking
@@ -52,7 +54,7 @@ async def test_told_to_stop_while_it_starts_it_stops(tmp_path: Path) -> None:
     assert process.stderr is not None
     await process.stderr.readuntil(b"replica default-1 is in")
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await process.stdout.read() == b"" if process.stdout else False
         assert await process.wait() == 0
 

@@ -20,6 +20,8 @@ PLAIN = {name: value for name, value in os.environ.items() if name in {"PATH", "
 ADMIN_KEY = "the-admin-key-of-the-tests"
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
+PATIENCE_S = 90
+"""For anything that a loaded machine may take long for; several processes start one after the other."""
 QUICK = fast()
 SLOW = fast(itl_ms=20)
 """A stream of 50 tokens takes a second at least."""
@@ -63,9 +65,9 @@ class Several:
         """Kill one of the processes, and wait until another one is there."""
         count = len(self.workers)
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: len(self.workers) == count and pid not in self.workers, within_s=20)
+        await until(lambda: len(self.workers) == count and pid not in self.workers, within_s=PATIENCE_S)
 
-    async def stopped(self, how: signal.Signals = signal.SIGTERM, *, within_s: float = 20) -> int:
+    async def stopped(self, how: signal.Signals = signal.SIGTERM, *, within_s: float = PATIENCE_S) -> int:
         """Tell it to stop; return the exit status."""
         self.process.send_signal(how)
         async with asyncio.timeout(within_s):
@@ -94,16 +96,16 @@ async def several(
         printed = await _first_words(process, log)
         http, admin = re.findall(r"http://127\.0\.0\.1:\d+", printed)[:2]
         async with (
-            httpx2.AsyncClient(base_url=http, timeout=20, trust_env=False) as client,
+            httpx2.AsyncClient(base_url=http, timeout=PATIENCE_S, trust_env=False) as client,
             httpx2.AsyncClient(
-                base_url=admin, timeout=20, trust_env=False, headers={"authorization": f"Bearer {ADMIN_KEY}"}
+                base_url=admin, timeout=PATIENCE_S, trust_env=False, headers={"authorization": f"Bearer {ADMIN_KEY}"}
             ) as admin_client,
         ):
             yield Several(process, client, admin_client, log, printed)
     finally:
         if process.returncode is None:
             process.kill()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await process.communicate()  # which ends when the last of them has: all hold its output open
 
 
@@ -123,7 +125,7 @@ def is_running(pid: int) -> bool:
 async def _first_words(process: asyncio.subprocess.Process, log: Path) -> str:
     assert process.stdout is not None
     printed = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while b"curl" not in printed:
             line = await process.stdout.readline()
             assert line, log.read_text()  # noqa: ASYNC240 - the test is over

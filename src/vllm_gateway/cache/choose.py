@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.cache.shelf import Shelf
-from vllm_gateway.cache.store import Store
+from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import Clock
 from vllm_gateway.settings.model import Cache, State
 from vllm_gateway.state.extras import need
@@ -12,7 +13,7 @@ from vllm_gateway.state.extras import need
 ONCE_TTL_S = 86_400.0
 """How long a request with an idempotency key is answered as it was the first time."""
 ONCE_MAX_BYTES = 64 * 1024 * 1024
-"""What the answers to such requests may take in this process."""
+"""What the answers to such requests may take in memory."""
 
 
 class Shelves(NamedTuple):
@@ -30,8 +31,12 @@ class Shelves(NamedTuple):
             await self.answers.close()
 
 
-def open_shelves(cache: Cache, state: State, clock: Clock) -> Shelves:
+def open_shelves(
+    cache: Cache, state: State, clock: Clock, *, once: SharedStore | None = None, processes: int = 1
+) -> Shelves:
     """Return the places that the settings ask for; Redis is reached for when it is first used.
+
+    `once` is the place that several processes of this machine share, if they do; what fits into memory they share out.
 
     Raises:
         MissingExtra: the client of Redis is not installed.
@@ -41,16 +46,18 @@ def open_shelves(cache: Cache, state: State, clock: Clock) -> Shelves:
         answers, once = _redis(state, b"answers"), _redis(state, b"once")
         return Shelves(
             Shelf(answers, ttl_s=cache.ttl_s, max_answer_bytes=most),
-            Shelf(once, ttl_s=ONCE_TTL_S, max_answer_bytes=most),
+            Shelf(once, ttl_s=ONCE_TTL_S, max_answer_bytes=most, claims=Claims(once)),
         )
-    kept = Shelf(MemoryStore(clock, max_bytes=ONCE_MAX_BYTES), ttl_s=ONCE_TTL_S, max_answer_bytes=most)
+    claims = None if once is None else Claims(once)
+    named = MemoryStore(clock, max_bytes=ONCE_MAX_BYTES) if once is None else once
+    kept = Shelf(named, ttl_s=ONCE_TTL_S, max_answer_bytes=most, claims=claims)
     if cache.backend == "none":
         return Shelves(None, kept)
-    store = MemoryStore(clock, max_bytes=cache.max_bytes)
+    store = MemoryStore(clock, max_bytes=cache.max_bytes // processes)
     return Shelves(Shelf(store, ttl_s=cache.ttl_s, max_answer_bytes=most), kept)
 
 
-def _redis(state: State, name: bytes) -> Store:
+def _redis(state: State, name: bytes) -> SharedStore:
     if state.redis_url is None:
         raise ValueError("state.redis_url is not set, and cache.backend needs it")
     need("redis", "redis", "cache.backend: redis")

@@ -284,7 +284,7 @@ class Seat:
     def drop(self) -> None:
         """Close the caller's connection."""
         self.flight.leave(self)
-        self.is_live = False
+        self.is_live = False  # what it has not got may be forgotten from now on
         self._sink.drop()
         if not self.done.done():
             self.done.set_exception(ReplicaTruncated(_TOO_SLOW))

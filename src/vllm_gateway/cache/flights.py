@@ -22,6 +22,8 @@ class Course:
     """Says of a whole answer whether, and as what, it may be given again."""
     keep: Callable[[Kept], Awaitable[None]]
     """Keeps what was judged so; nobody waits for that."""
+    over: Callable[[], None] | None = None
+    """Is called when all that is done, however it ended."""
 
 
 class Flights:
@@ -45,7 +47,7 @@ class Flights:
             self._flying[key] = flight
         task = self._tasks.start(self._fly(key, flight, course), name="answer")
         flight.begin(task)
-        task.add_done_callback(lambda _: self._landed(key, flight))
+        task.add_done_callback(lambda _: self._landed(key, flight, course))
 
     async def close(self) -> None:
         """End them all."""
@@ -67,7 +69,9 @@ class Flights:
                 await course.keep(kept)
             self._forget(key, flight)
 
-    def _landed(self, key: bytes | None, flight: Flight) -> None:
+    def _landed(self, key: bytes | None, flight: Flight, course: Course) -> None:
+        if course.over is not None:
+            course.over()
         self._forget(key, flight)
         flight.land(Draining(_STOPPED))  # unless it has come to another end
 

@@ -20,6 +20,8 @@ class MemoryStore:
         self._clock = clock
         self._max_bytes = max_bytes
         self._entries: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
+        self._claims: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
+        """Those that end first come first, because all are made for the same time."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,8 +43,25 @@ class MemoryStore:
         while self.size_bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
+    async def claim(self, key: bytes, claim: bytes, ttl_s: float) -> bytes:
+        """Put a claim to a key for so long, or for so long again; return the claim that there is now."""
+        now = self._clock.now()
+        while self._claims and next(iter(self._claims.values()))[1] <= now:
+            self._claims.popitem(last=False)
+        holder, _ = self._claims.get(key, (claim, 0.0))
+        if holder == claim:
+            self._claims[key] = (claim, now + ttl_s)
+            self._claims.move_to_end(key)
+        return holder
+
+    async def release(self, key: bytes, claim: bytes) -> None:
+        """Take a claim back, if it is still there."""
+        if self._claims.get(key, (b"", 0.0))[0] == claim:
+            del self._claims[key]
+
     async def close(self) -> None:
         """Forget everything."""
+        self._claims.clear()
         self._entries.clear()
         self.size_bytes = 0
 

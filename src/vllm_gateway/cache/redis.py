@@ -19,6 +19,13 @@ _CLOSE_S = 2.0
 _AT_ONCE = 16
 """So many texts are asked for in one command, so that each is answered in time."""
 _PREFIX = b"vllm-gateway:1:"
+_CLAIM = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 class RedisStore:
@@ -37,6 +44,8 @@ class RedisStore:
         self._prefix = _PREFIX + name + b":"
         self._limit_s = limit_s
         self._probe_every_s = probe_every_s
+        self._claim = self._redis.register_script(_CLAIM)
+        self._release = self._redis.register_script(_RELEASE)
         self._tasks = Tasks("cache in redis")
         self._probes = Tasks("looking for redis")
 
@@ -54,6 +63,18 @@ class RedisStore:
         for first in range(0, len(entries), _AT_ONCE):
             if not self.is_away:
                 await self._run(self._write(entries[first : first + _AT_ONCE], round(ttl_s * 1000)))
+
+    async def claim(self, key: bytes, claim: bytes, ttl_s: float) -> bytes:
+        """Put a claim to a key for so long; return the claim that there is now. While Redis is away anybody may."""
+        if self.is_away:
+            return claim
+        holder = await self._run(self._claim([self._claim_name(key)], [claim, round(ttl_s * 1000)]))
+        return claim if holder is None else bytes(holder)
+
+    async def release(self, key: bytes, claim: bytes) -> None:
+        """Take a claim back, if it is still there."""
+        if not self.is_away:
+            await self._run(self._release([self._claim_name(key)], [claim]))
 
     async def close(self) -> None:
         """Let what is under way come to its end, and close the connections."""
@@ -102,6 +123,9 @@ class RedisStore:
                 continue
             self.is_away = False
             log.warning("the cache works again")
+
+    def _claim_name(self, key: bytes) -> bytes:
+        return self._name(key) + b":claim"
 
     def _name(self, key: bytes) -> bytes:
         return self._prefix + key.hex().encode()

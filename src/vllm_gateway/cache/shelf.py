@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.kept import Kept, decode, encode
 from vllm_gateway.cache.store import Store
 
@@ -10,7 +11,9 @@ from vllm_gateway.cache.store import Store
 class Shelf:
     """Answers of one kind."""
 
-    def __init__(self, store: Store, *, ttl_s: float, max_answer_bytes: int) -> None:
+    def __init__(self, store: Store, *, ttl_s: float, max_answer_bytes: int, claims: Claims | None = None) -> None:
+        self.claims = claims
+        """Where other processes could be answering the same request: which of them does."""
         self.max_answer_bytes = max_answer_bytes
         """Larger answers are not kept."""
         self._store = store
@@ -42,4 +45,6 @@ class Shelf:
 
     async def close(self) -> None:
         """Let go of the store."""
+        if self.claims is not None:
+            await self.claims.close()
         await self._store.close()

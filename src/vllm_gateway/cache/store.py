@@ -23,3 +23,15 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+class SharedStore(Store, Protocol):
+    """Lets several processes agree on which of them answers a request; where it cannot be reached, each may."""
+
+    async def claim(self, key: bytes, claim: bytes, ttl_s: float) -> bytes:
+        """Put a claim to a key for so long, or for so long again; return the claim that there is now."""
+        ...
+
+    async def release(self, key: bytes, claim: bytes) -> None:
+        """Take a claim back, if it is still there."""
+        ...

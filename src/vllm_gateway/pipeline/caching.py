@@ -1,5 +1,6 @@
 """Answers that are given again: out of what was kept, or together with a caller who asks the same at this moment."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 from vllm_gateway import codec
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.cache.bypass import BypassSink
+from vllm_gateway.cache.claims import Claim
 from vllm_gateway.cache.flight import Flight, Form, Seat
 from vllm_gateway.cache.flights import Course, Flights
 from vllm_gateway.cache.kept import Kept
@@ -29,6 +31,8 @@ _ONCE = _KEPT | {"/v1/messages"}
 """The routes that take an idempotency key."""
 _TRIES = 2
 """How often a caller waits for an answer that another one asked for, before it asks by itself."""
+_LOOK_EVERY_S = 0.1
+"""How often is looked whether another process has come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +162,30 @@ class Caching:
 
     async def _answer(self, case: _Case) -> None:
         for number in range(_TRIES):
-            if await self._give_kept(case) or await self._share(case, is_last=number == _TRIES - 1):
+            claim = await self._claim(case)
+            is_given = True
+            try:
+                is_given = await self._give_kept(case)
+            finally:
+                if is_given and claim is not None:
+                    claim.release()
+            if is_given or await self._share(case, claim, is_last=number == _TRIES - 1):
                 return
         await case.relay(case.exchange, case.asked, case.sink if self._answers is None else BypassSink(case.sink))
+
+    async def _claim(self, case: _Case) -> Claim | None:
+        """Wait until no other process answers the request, and keep them from it; where none could, do nothing.
+
+        Raises:
+            IdempotencyConflict: another one answers another request of that name.
+        """
+        claims = case.first.shelf.claims
+        while claims is not None and self._flights.find(case.first.key) is None:
+            claim = await claims.take(case.first.key, case.first.fingerprint)
+            if claim is not None:
+                return claim
+            await case.sink.until(_pause(_LOOK_EVERY_S))
+        return None
 
     async def _give_kept(self, case: _Case) -> bool:
         """Give what is kept; say whether there was something."""
@@ -182,14 +207,16 @@ class Caching:
         give(case.exchange, case.sink, kept, body, wall=self._clock.wall())
         return True
 
-    async def _share(self, case: _Case, *, is_last: bool) -> bool:
-        """Wait for the answer that is under way, or begin one; say whether the caller has it.
+    async def _share(self, case: _Case, claim: Claim | None, *, is_last: bool) -> bool:
+        """Wait for the answer that is under way, or begin one, to which the claim belongs; say whether it is there.
 
         Who only joined begins again where the answer came to nothing: that may have been another caller's affair.
         """
         flight = self._flying(case)
         if flight is None:
-            return await self._wait(case, self._begin(case), is_last=is_last)
+            return await self._wait(case, self._begin(case, claim), is_last=is_last)
+        if claim is not None:
+            claim.release()  # somebody here began while nobody could be kept from it
         if flight.fingerprint != case.first.fingerprint:
             raise IdempotencyConflict
         return await billed(case.bill, case.exchange, case.asked, partial(self._join, case, is_last=is_last))
@@ -219,20 +246,33 @@ class Caching:
         body = None if kept is None else in_form(kept, case.form, case.asked.path)
         return kept is not None and body is not None and await self._give(case, kept, body)
 
-    def _begin(self, case: _Case) -> Seat:
+    def _begin(self, case: _Case, claim: Claim | None) -> Seat:
         """Have a replica asked, for whoever else may come."""
         most = max(place.shelf.max_answer_bytes for place in case.places)
         head = STREAM_HEADERS if case.exchange.is_event_stream else None  # somebody has said that somebody is there
         flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint, head=head)
         mark = Mark.BYPASS if case.first.shelf.is_away else Mark.MISS
         seat = flight.board(case.exchange, case.sink, case.form, mark=mark)
-        course = Course(partial(_ask, case), partial(self._judge, case), partial(_keep, case))
+        over = None if claim is None else claim.release
+        course = Course(partial(_ask, case), partial(self._judge, case), partial(_keep, case), over)
         self._flights.launch(case.first.key, flight, course)
         return seat
 
     def _judge(self, case: _Case, flight: Flight) -> Kept | None:
         kept = kept_of(flight, self._clock.wall())
         return kept if any(place.fits(kept.body) for place in case.places) else None
+
+
+def _pause(seconds: float) -> "asyncio.Future[None]":
+    loop = asyncio.get_running_loop()
+    pause: asyncio.Future[None] = loop.create_future()
+    loop.call_later(seconds, _end, pause)
+    return pause
+
+
+def _end(pause: "asyncio.Future[None]") -> None:
+    if not pause.done():
+        pause.set_result(None)
 
 
 async def _ask(case: _Case, flight: Flight) -> None:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.edge.app import App
 from vllm_gateway.edge.drain import Drain
@@ -45,16 +46,18 @@ class Parts:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, read: Read | None = None, engine_url: str | None = None) -> AsyncIterator[Parts]:
+async def build(
+    settings: Settings, *, read: Read | None = None, engine_url: str | None = None, once: SharedStore | None = None
+) -> AsyncIterator[Parts]:
     """Put a gateway together and open it; on leaving, close its parts in reverse.
 
     `read` reads the settings again; without it a reload finds nothing new. Where an embedded engine runs already,
-    `engine_url` says where.
+    `engine_url` says where. `once` is where several workers keep the answers to requests with an idempotency key.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        standing = await enter(open_standing(settings, clock, engine_url))
+        standing = await enter(open_standing(settings, clock, engine_url, once))
         fronts = await enter(open_fronts(settings, standing))
         pool, ledger, keys = standing.pool, standing.ledger, standing.keys
         drain = Drain(

@@ -12,6 +12,7 @@ from vllm_gateway.admission.limits.choose import open_limiter
 from vllm_gateway.admission.limits.limiter import Limiter
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.cache.choose import Shelves, open_shelves
+from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.admin.building import AdminSubjects, build_admin
 from vllm_gateway.edge.admin.control import Control
@@ -144,9 +145,9 @@ async def open_counts(settings: Settings, clock: Clock) -> AsyncIterator[Limiter
 
 
 @asynccontextmanager
-async def open_cache(settings: Settings, clock: Clock) -> AsyncIterator[Shelves]:
-    """Open the places where answers are kept."""
-    shelves = open_shelves(settings.cache, settings.state, clock)
+async def open_cache(settings: Settings, clock: Clock, once: SharedStore | None = None) -> AsyncIterator[Shelves]:
+    """Open the places where answers are kept; `once` is the one for requests with a name that several workers share."""
+    shelves = open_shelves(settings.cache, settings.state, clock, once=once, processes=settings.workers)
     try:
         yield shelves
     finally:

@@ -57,6 +57,11 @@ class Peers:
         pairs = zip(self._others, answers, strict=True)
         return {other: answer["done"] for other, answer in pairs if answer is not None}
 
+    async def ask(self, number: int, order: Order) -> Any:  # noqa: ANN401 - what the order says
+        """Return what one of the others answers; None when it is not there."""
+        answer = await self._ask(number, order)
+        return None if answer is None else answer["done"]
+
     async def ask_one(self, order: Order) -> Any:  # noqa: ANN401 - what the order says
         """Return what the first of the others answers that is there; None when nobody is."""
         for other in self._others:

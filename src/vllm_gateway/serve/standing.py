@@ -8,6 +8,7 @@ from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.limits.limiter import Limiter
 from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.cache.choose import Shelves
+from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import Clock
 from vllm_gateway.serve.learned import Learned
 from vllm_gateway.serve.making import make_prober
@@ -63,10 +64,12 @@ class Standing:
 
 
 @asynccontextmanager
-async def open_standing(settings: Settings, clock: Clock, engine_url: str | None = None) -> AsyncIterator[Standing]:
+async def open_standing(
+    settings: Settings, clock: Clock, engine_url: str | None = None, once: SharedStore | None = None
+) -> AsyncIterator[Standing]:
     """Open them, and have every replica looked at once; on leaving, close them in reverse.
 
-    Where an embedded engine runs already, `engine_url` says where.
+    Where an embedded engine runs already, `engine_url` says where; `once` is as `open_cache` takes it.
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -80,7 +83,7 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
         limiter = await enter(open_counts(settings, clock))
-        shelves = await enter(open_cache(settings, clock))
+        shelves = await enter(open_cache(settings, clock, once))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)
         pool.told.append(lambda change: _look(turnstile, change))
         learned = Learned(clock)

@@ -13,6 +13,7 @@ from vllm_gateway.edge.server import Stop
 from vllm_gateway.serve.apart import LimitsApart, check_keys
 from vllm_gateway.serve.assembly import build
 from vllm_gateway.serve.fork import END_OF_WORDS, RELOAD, RELOADED, STOP
+from vllm_gateway.serve.once import open_once
 from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, serve_parts
 from vllm_gateway.serve.reloading import Read
 from vllm_gateway.serve.together import open_together
@@ -60,7 +61,10 @@ async def _work(post: Post, channel: socket.socket) -> int:
     settings, stop = post.settings, Stop()
     if post.is_first:
         await check_keys(settings)
-    async with build(settings, read=post.read, engine_url=post.engine_url) as parts:
+    async with (
+        open_once(settings, post.folder / "once", number=post.number, count=post.count) as once,
+        build(settings, read=post.read, engine_url=post.engine_url, once=once) as parts,
+    ):
         together = open_together(
             parts,
             folder=post.folder,
