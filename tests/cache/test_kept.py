@@ -1,5 +1,7 @@
 """The text that a kept answer is."""
 
+from zlib import crc32
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +34,17 @@ def test_what_nobody_kept_is_nothing(text: bytes) -> None:
 
 def test_another_version_is_nothing() -> None:
     """A gateway that keeps in another form may share the store."""
-    assert decode(encode(Kept(b"x", 1.0)).replace(b"[1,", b"[2,", 1)) is None
+    text = encode(Kept(b"x", 1.0))[8:].replace(b"[1,", b"[2,", 1)
+    assert decode(b"%08x" % crc32(text) + text) is None
+
+
+@given(KEPT, st.integers(0), st.integers(1, 255))
+def test_a_damaged_answer_is_nothing(kept: Kept, place: int, change: int) -> None:
+    """Be it cut short or altered: it would be somebody's answer."""
+    text = encode(kept)
+    place %= len(text)
+    assert decode(text[:place]) is None
+    assert decode(text[:place] + bytes([text[place] ^ change]) + text[place + 1 :]) is None
 
 
 def test_an_age_is_whole_seconds() -> None:

@@ -13,7 +13,8 @@ from vllm_gateway.errors import FieldInvalid, IdempotencyConflict
         (b"No-Cache, max-age=0", Wishes(reads=False)),
         (b"no-store", Wishes(reads=False, keeps=False)),
         (b" no-cache ,NO-STORE", Wishes(reads=False, keeps=False)),
-        (b"max-age=0", Wishes()),
+        (b"max-age=0", Wishes(reads=False)),
+        (b"max-age=60", Wishes()),
         (b"", Wishes()),
     ],
 )

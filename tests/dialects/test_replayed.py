@@ -12,6 +12,7 @@ from vllm_gateway.dialects.replayed import (
     answer_of,
     events_of,
     is_complete,
+    is_settled,
     split_usage,
     usage_json,
     with_usage,
@@ -169,6 +170,14 @@ def test_what_only_looks_like_usage_stays(events: bytes) -> None:
 def test_complete_is_what_ended_as_it_should(answer: bytes, choices: int, *, expected: bool) -> None:
     """Stopped, full, or calling; each choice, and nothing that the model wrote counts."""
     assert is_complete(answer, choices) is expected
+
+
+def test_what_a_replica_gave_up_is_not_settled() -> None:
+    """Another end is one, be it not the best; what knows no such reasons is taken as it is."""
+    settled = [LAST, data(chunk("", "content_filter")), b'{"stop_reason":"end_turn"}', data(chunk('"abort"')) + LAST]
+    assert [is_settled(answer) for answer in settled] == [True] * 4
+    assert not is_settled(LAST + data(chunk("", "abort", 1)))
+    assert not is_settled(data(chunk("", "error")))
 
 
 def test_a_usage_is_written_as_vllm_writes_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.cached import DONE, QUESTION, STREAM, STREAMED, USAGE, Cached, Reply, said, whole
+from tests.pipeline.cached import DONE, QUESTION, STREAM, STREAMED, USAGE, Cached, Reply, event, said, whole
 from tests.waiting import until
 from vllm_gateway import codec
 from vllm_gateway.dialects.sse import payloads
@@ -217,6 +217,19 @@ async def test_a_name_that_failed_is_free() -> None:
     cached.replica.status = 200
     assert (await cached.ask(QUESTION, headers=NAMED)).cache == "miss"
     assert (await cached.ask(QUESTION, headers=NAMED)).cache == "hit"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_name_that_was_given_up_is_free(stream: bool) -> None:
+    """A replica that is stopped ends its answers early, and that is no answer for a day."""
+    cached = Cached()
+    cached.replica.body = whole("Hel", "abort")
+    cached.replica.events = [*STREAM[:2], event(index=0, delta={}, finish_reason="abort"), DONE]
+    fields = {**QUESTION, "stream": stream}
+    assert b"abort" in (await cached.ask(fields, headers=NAMED)).body
+    cached.replica.body, cached.replica.events = whole(), [*STREAM, DONE]
+    assert b"abort" not in (await cached.ask(fields, headers=NAMED)).body
+    assert (await cached.ask(fields, headers=NAMED)).cache == "hit"
 
 
 async def test_a_name_keeps_what_the_cache_gave() -> None:

@@ -1,12 +1,14 @@
 """An answer as it is kept."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 from vllm_gateway import codec
 from vllm_gateway.exchange import Usage
 
 _VERSION = 1
 """Of the form below; what was kept in another one is as good as not there."""
+_SUM_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,15 @@ def encode(kept: Kept) -> bytes:
     usage = kept.usage
     counts = None if usage is None else [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens]
     about = [_VERSION, kept.at, kept.is_stream, kept.tells_usage, counts, kept.fingerprint.hex()]
-    return codec.dumps(about) + b"\n" + kept.body
+    text = codec.dumps(about) + b"\n" + kept.body
+    return _sum(text) + text
 
 
 def decode(text: bytes) -> Kept | None:
-    """Return what `encode` was given; None when the text is in no form that is known."""
-    about, newline, body = text.partition(b"\n")
+    """Return what `encode` was given; None when the text is in no form that is known, or was damaged."""
+    if text[:_SUM_BYTES] != _sum(text[_SUM_BYTES:]):
+        return None
+    about, newline, body = text[_SUM_BYTES:].partition(b"\n")
     try:
         version, at, is_stream, tells_usage, counts, fingerprint = codec.loads(about)
         if not newline or version != _VERSION:
@@ -48,3 +53,7 @@ def decode(text: bytes) -> Kept | None:
         return Kept(body, float(at), bool(is_stream), bool(tells_usage), usage, bytes.fromhex(fingerprint))
     except (TypeError, ValueError):
         return None
+
+
+def _sum(text: bytes) -> bytes:
+    return b"%08x" % crc32(text)

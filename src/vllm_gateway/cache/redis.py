@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from vllm_gateway.state.redis import FAULTS, connect
+from vllm_gateway.state.redis import FAULTS, connect, is_answered
 from vllm_gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -92,12 +92,10 @@ class RedisStore:
     async def _run(self, command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what Redis answers
         """Return what a command gives; None when it fails or is late."""
         task = self._tasks.start(self._settled(command), name="command")
-        try:
-            async with asyncio.timeout(self._limit_s):
-                return await asyncio.shield(task)
-        except TimeoutError:
-            self._lose("no answer in time")
-            return None
+        if await is_answered(task, within_s=self._limit_s):
+            return task.result()
+        self._lose("no answer in time")
+        return None
 
     async def _settled(self, command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what Redis answers
         try:

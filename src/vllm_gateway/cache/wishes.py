@@ -22,6 +22,8 @@ class Wishes:
 
 
 _NONE = Wishes()
+_ANEW = frozenset({b"no-cache", b"max-age=0"})
+"""Two ways to say that nothing old will do; browsers say the second."""
 
 
 def wishes_in(headers: Headers) -> Wishes:
@@ -40,7 +42,7 @@ def wishes_in(headers: Headers) -> Wishes:
         return _NONE if once is None else Wishes(once=once)
     said = {directive.strip().lower() for directive in directives.split(b",")}
     keeps = b"no-store" not in said
-    return Wishes(reads=keeps and b"no-cache" not in said, keeps=keeps, once=once)
+    return Wishes(reads=keeps and said.isdisjoint(_ANEW), keeps=keeps, once=once)
 
 
 def _name(value: bytes) -> str:

@@ -14,6 +14,7 @@ from vllm_gateway.exchange import Usage
 
 _FINISH = re.compile(rb'"finish_reason":\s?"([^"]*)"')
 _COMPLETE = frozenset({b"stop", b"length", b"tool_calls"})
+_GIVEN_UP = frozenset({b"abort", b"error"})
 _NO_CHOICES = b'"choices":[]'
 _DONE = b"data: [DONE]\n\n"
 _HEAD = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -32,6 +33,11 @@ def is_complete(answer: bytes, choices: int) -> bool:
         return False
     ends = _FINISH.findall(answer)
     return len(ends) == choices and _COMPLETE.issuperset(ends)
+
+
+def is_settled(answer: bytes) -> bool:
+    """Say whether the replica brought a whole answer to an end of its own, whichever: it did not give up."""
+    return _GIVEN_UP.isdisjoint(_FINISH.findall(answer))
 
 
 def split_usage(events: bytes) -> tuple[bytes, bytes]:

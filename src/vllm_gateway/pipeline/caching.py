@@ -18,7 +18,7 @@ from vllm_gateway.cache.shelf import Shelf
 from vllm_gateway.cache.telling import Mark
 from vllm_gateway.cache.wishes import Wishes, wishes_in
 from vllm_gateway.clock import Clock
-from vllm_gateway.dialects.replayed import is_complete
+from vllm_gateway.dialects.replayed import is_complete, is_settled
 from vllm_gateway.errors import Failure, GatewayError, IdempotencyConflict
 from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.embedding import Embedding, Query, is_embedding
@@ -143,7 +143,7 @@ class Caching:
         if wishes.once is not None and asked.path in _ONCE:
             key = once_key(caller.id or exchange.address, wishes.once, self._screen)
             mark = fingerprint(exchange.operation.path, exchange.body)
-            places = (_Place(self._once, key, fits=bool, fingerprint=mark),)
+            places = (_Place(self._once, key, fits=is_settled, fingerprint=mark),)
         if self._answers is not None and wishes.keeps and self._may_be_kept(asked):
             fields = self._fields(exchange, asked, model)
             source = (*origin, self._screen)

@@ -28,6 +28,8 @@ FAULTS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 _CONNECTIONS = 32
 _PROBE_AFTER_S = 15
+_PATIENT = 0.8
+"""After so much of the time for an answer the rest of it begins, however late that is noticed."""
 _GIVES_UP_ON = (NoConnection, NoAnswer, ReadOnlyError)
 
 
@@ -56,6 +58,17 @@ def connect(url: str, *, wait_s: float) -> Client:
             (host, port), encrypted = address.hosts[0], address.is_encrypted
             way = {"connection_class": SSLConnection if encrypted else Connection, "host": host, "port": port}
     return Redis.from_pool(_Pool(timeout=wait_s, retry=_once(), **way, **options))
+
+
+async def is_answered(command: "asyncio.Task[Any]", *, within_s: float) -> bool:
+    """Wait for a command, which goes on whoever leaves; say whether it came to its end in time.
+
+    A loop that was held up itself is no late answer: what has arrived meanwhile is read before that is said.
+    """
+    await asyncio.wait([command], timeout=_PATIENT * within_s)
+    if not command.done():
+        await asyncio.wait([command], timeout=(1 - _PATIENT) * within_s)
+    return command.done()
 
 
 class _Pool(BlockingConnectionPool):

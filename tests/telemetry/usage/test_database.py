@@ -95,6 +95,7 @@ async def test_whatever_is_said_can_be_kept(store: DatabaseStore) -> None:
     assert sum(total.requests for total in totals) == len(odd) + 1
     assert all(str(total.group["model"]).isascii() and str(total.group["model"]).isprintable() for total in totals)
     assert [total.requests for total in await store.totals(replace(ALWAYS, model="\x00"))] == [1]
+    assert [total.requests for total in await store.totals(replace(ALWAYS, callers=frozenset({"\x00"})))] == [1]
 
 
 async def test_stores_that_begin_at_once_share_one_table(open_store: Open) -> None:

@@ -45,3 +45,14 @@ def test_csv_has_a_head_and_leaves_empty_what_is_unknown() -> None:
         "key-a,ann,2024-10-05,1200,3,1000000,5,2\n"
     )
     assert comma_separated([], ("model",)).count("\n") == 1
+
+
+def test_no_name_is_a_formula() -> None:
+    """Whoever may name a key has nothing calculated on the machine of whoever opens the file."""
+    names = ("=1+1", "@SUM(A1)", "+1", "-1", "a=1")
+    rows = described(
+        [Total({"key": name}, 1, 0, 0, 0, 0) for name in names], KeyNames(KnownKey(name, "k", name) for name in names)
+    )
+    cells = [line.split(",")[1] for line in comma_separated(rows, ("key",)).splitlines()[1:]]
+    assert cells == ["'=1+1", "'@SUM(A1)", "'+1", "'-1", "a=1"]
+    assert rows[0]["key_name"] == "=1+1"

@@ -13,7 +13,7 @@ from typing import Any
 from vllm_gateway.admission.limits import gcra, redis_scripts
 from vllm_gateway.admission.limits.limiter import Left, LimiterAway, Reserved
 from vllm_gateway.admission.limits.meters import Kind, Meter
-from vllm_gateway.state.redis import FAULTS, connect
+from vllm_gateway.state.redis import FAULTS, connect, is_answered
 from vllm_gateway.tasks import Tasks
 
 LIMIT_S = 0.05
@@ -145,11 +145,9 @@ class RedisLimiter:
 
     async def _within_limit(self, task: "asyncio.Task[Any]") -> Any:  # noqa: ANN401 - what a script answers
         """Return what a command gives; whoever leaves or loses patience leaves it running."""
-        try:
-            async with asyncio.timeout(self._limit_s):
-                answer = await asyncio.shield(task)
-        except TimeoutError as fault:
-            raise LimiterAway("no answer in time") from fault
+        if not await is_answered(task, within_s=self._limit_s):
+            raise LimiterAway("no answer in time")
+        answer = task.result()
         if isinstance(answer, LimiterAway):
             raise answer
         return answer

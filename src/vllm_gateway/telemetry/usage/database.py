@@ -184,7 +184,7 @@ def insertion(dialect: Dialect) -> str:
 def _concerned(question: Question) -> ColumnElement[bool]:
     wanted = [_usage.c.day >= question.first_day, _usage.c.day <= question.last_day]
     if question.callers is not None:
-        wanted.append(_usage.c.caller.in_(sorted(question.callers)))
+        wanted.append(_usage.c.caller.in_(sorted({plain(caller) for caller in question.callers})))
     if question.model is not None:
         wanted.append(_usage.c.model == plain(question.model))
     return and_(*wanted)

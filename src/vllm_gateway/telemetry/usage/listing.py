@@ -10,6 +10,8 @@ from vllm_gateway.telemetry.usage.question import Total, day_name
 
 _COUNTS = ("requests", "failed", "prompt_tokens", "completion_tokens", "cached_tokens")
 
+_FORMULA = ("=", "+", "-", "@")
+
 
 def described(totals: Iterable[Total], names: KeyNames) -> list[dict[str, Any]]:
     """Return sums as plain values: days as dates, and keys with their names beside them."""
@@ -42,11 +44,11 @@ def table(rows: list[dict[str, Any]], by: Sequence[str]) -> str:
 
 
 def comma_separated(rows: list[dict[str, Any]], by: Sequence[str]) -> str:
-    """Return the rows of `described` as CSV; what is unknown is empty."""
+    """Return the rows of `described` as CSV; what is unknown is empty, and no name is a formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns(by), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: _literal(value) for column, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -57,6 +59,11 @@ def _row(total: Total, names: KeyNames) -> dict[str, Any]:
         if group == "key":
             row["key_name"] = names.name(value)
     return row | {count: getattr(total, count) for count in _COUNTS}
+
+
+def _literal(value: object) -> object:
+    """Return what a spreadsheet shows as it is: a text that begins like a formula would be calculated there."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds

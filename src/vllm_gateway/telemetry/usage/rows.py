@@ -1,6 +1,6 @@
 """Records as rows of a table."""
 
-from typing import Any
+from typing import Any, overload
 
 from vllm_gateway.telemetry.usage.question import day_of
 from vllm_gateway.telemetry.usage.store import Entry
@@ -36,6 +36,12 @@ def row_of(entry: Entry) -> tuple[Any, ...]:
     )
 
 
+@overload
+def plain(words: str) -> str: ...
+@overload
+def plain(words: None) -> None: ...
+@overload
+def plain(words: str | None) -> str | None: ...
 def plain(words: str | None) -> str | None:
     """Return text in printable ASCII, escaped where it is not and cut off where it is long."""
     if words is None or (len(words) <= _MAX_TEXT and words.isascii() and words.isprintable()):
