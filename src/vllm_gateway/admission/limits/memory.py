@@ -50,7 +50,13 @@ class MemoryLimiter:
         self._open: dict[str, _Open] = {}
         self.counters: Counter[str] = Counter()
 
-    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
+    async def reserve(
+        self,
+        name: str,
+        meters: Sequence[Meter],
+        *,
+        least_tokens: int = 0,  # noqa: ARG002 - what is counted here ends with the gateway
+    ) -> Reserved:
         """Take what a request wants of all meters, or nothing of any."""
         now = self._now()
         day, to_midnight_s = self._day(now)
