@@ -46,7 +46,8 @@ async def test_what_a_gateway_that_died_had_reserved_is_settled_for_its_prompts(
     for number in range(3):
         assert (await dying.reserve(f"dying{number}", meters, least_tokens=7)).is_admitted
     await dying.settle("dying0", meters, 30, is_charged=True)
-    await dying.close()
+    assert dying._renewing is not None
+    dying._renewing.cancel()
     await living.announce("living")
     assert left_of(await living.reserve("early", [budget(1000, 0)])) == [1000 - 3 * 100 - 30]
     async with asyncio.timeout(PATIENT_S):
@@ -60,6 +61,7 @@ async def test_what_a_gateway_that_died_had_reserved_is_settled_for_its_prompts(
     assert left_of(await living.reserve("last", [budget(1000, 0)])) == [1000 - 50 - 30 - 2 * 7]
     assert living.counters["abandoned"] == 2
     await living.close()
+    await dying.close()
 
 
 async def test_after_an_outage_leases_are_prolonged_before_any_is_given_up(redis_process: RedisProcess) -> None:
