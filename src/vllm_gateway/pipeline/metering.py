@@ -99,7 +99,8 @@ class Metering:
         await self._tasks.close()
 
     async def _reserve(self, exchange: Exchange, grant: Grant) -> None:
-        reserved = await self._limiter.reserve(grant.name, grant.meters)
+        least_tokens = grant.case.prompt_tokens
+        reserved = await self._limiter.reserve(grant.name, grant.meters, least_tokens=least_tokens)
         is_anthropic = isinstance(exchange.operation.dialect, Anthropic)
         wall = self._clock.wall()
         exchange.told = limit_headers(reserved, grant.meters, is_anthropic=is_anthropic, wall=wall)

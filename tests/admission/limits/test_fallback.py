@@ -93,7 +93,7 @@ async def test_redis_goes_and_comes_back(redis_process: RedisProcess, how: str) 
     assert max(waits[ERRORS_IN_A_ROW + 1 :]) < 0.02
     await limiter.settle("before", meters, None, is_charged=True)
     assert limiter.counters["unsettled"] == 1
-    assert limiter._shared._slots == {}  # type: ignore[attr-defined]  # of the one in Redis
+    assert limiter._shared._leases == {}  # type: ignore[attr-defined]  # of the one in Redis
     (redis_process.resume if how == "paused" else redis_process.start)()
     async with asyncio.timeout(BACK_S):
         while limiter._is_away:  # noqa: ASYNC110 - there is no event for that

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.admission.limits.redis_process import RedisProcess
-from tests.admission.limits.wishes import budget, left_of, slots
+from tests.admission.limits.wishes import budget, left_of, slots, tokens
 from vllm_gateway.admission.limits.limiter import LimiterAway
 from vllm_gateway.admission.limits.redis import RedisLimiter
 
@@ -35,6 +35,54 @@ async def test_a_gateway_that_died_gives_up_its_slots(empty_redis: str) -> None:
     assert (await living.reserve("third", [slots(2)])).is_admitted
     assert not (await living.reserve("fourth", [slots(2)])).is_admitted
     await living.close()
+
+
+async def test_what_a_gateway_that_died_had_reserved_is_settled_for_its_prompts(empty_redis: str) -> None:
+    """D-04, F-12: when its leases have run out, by whichever gateway looks next, and once; others keep theirs."""
+    living = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.6)
+    dying = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.6)
+    meters = [tokens(1000, 100), budget(1000, 100)]
+    assert (await living.reserve("living", meters, least_tokens=7)).is_admitted
+    for number in range(3):
+        assert (await dying.reserve(f"dying{number}", meters, least_tokens=7)).is_admitted
+    await dying.settle("dying0", meters, 30, is_charged=True)
+    assert dying._renewing is not None
+    dying._renewing.cancel()
+    await living.announce("living")
+    assert left_of(await living.reserve("early", [budget(1000, 0)])) == [1000 - 3 * 100 - 30]
+    async with asyncio.timeout(PATIENT_S):
+        while living.counters["abandoned"] < 2:
+            await living.announce("living")
+            await asyncio.sleep(0.05)
+    assert left_of(await living.reserve("late", [budget(1000, 0)])) == [1000 - 100 - 30 - 2 * 7]
+    await dying.settle("dying1", meters, 100, is_charged=True)  # were it not dead after all
+    await living.announce("living")
+    await living.settle("living", meters, 50, is_charged=True)
+    assert left_of(await living.reserve("last", [budget(1000, 0)])) == [1000 - 50 - 30 - 2 * 7]
+    assert living.counters["abandoned"] == 2
+    await living.close()
+    await dying.close()
+
+
+async def test_after_an_outage_leases_are_prolonged_before_any_is_given_up(redis_process: RedisProcess) -> None:
+    """F-09: what nobody could prolong meanwhile belongs to a gateway that lives."""
+    limiter = RedisLimiter(redis_process.url, limit_s=PATIENT_S, lease_s=1.2)
+    assert (await limiter.reserve("long", [budget(1000, 100)], least_tokens=7)).is_admitted
+    limiter._limit_s = 0.05
+    redis_process.pause()
+    with pytest.raises(LimiterAway):
+        await limiter.announce("this")
+    await asyncio.sleep(1.3)
+    redis_process.resume()
+    limiter._limit_s = PATIENT_S
+    began = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < began + 1.5:
+        await limiter.announce("this")
+        await asyncio.sleep(0.05)
+    assert limiter.counters["abandoned"] == 0
+    await limiter.settle("long", [budget(1000, 100)], 60, is_charged=True)
+    assert left_of(await limiter.reserve("next", [budget(1000, 0)])) == [940]
+    await limiter.close()
 
 
 async def test_no_answer_belongs_to_another_request(redis_limiter: RedisLimiter) -> None:

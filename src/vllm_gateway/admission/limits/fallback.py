@@ -1,8 +1,8 @@
 """What becomes of limits when Redis does not answer: this gateway counts for itself until it does.
 
 Rates and slots are then shared out evenly among the gateways that were there last. Budgets let nobody in: nothing is
-spent unchecked. What was reserved in Redis and ends meanwhile is not settled: a slot runs out by itself, and the tokens
-that were reserved count as used.
+spent unchecked. What was reserved in Redis and ends meanwhile is not settled: its lease runs out, and then it counts as
+what it has used at least.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class FallbackLimiter:
         await self._ask()
         self._tasks.start(self._keep_in_touch(), name="keep in touch")
 
-    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
+    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
         Raises:
@@ -72,7 +72,7 @@ class FallbackLimiter:
         """
         if not self._is_away:
             try:
-                reserved = await self._shared.reserve(name, meters)
+                reserved = await self._shared.reserve(name, meters, least_tokens=least_tokens)
             except LimiterAway as fault:
                 self._failed(fault)
             else:

@@ -51,8 +51,11 @@ class Limiter(Protocol):
         """Begin; a place that is away does not keep anybody from it."""
         ...
 
-    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
-        """Take what the request `name` wants of all `meters`, or nothing of any."""
+    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
+        """Take what the request `name` wants of all `meters`, or nothing of any.
+
+        Should nobody be left who could settle it, it has used `least_tokens`.
+        """
         ...
 
     async def settle(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> None:

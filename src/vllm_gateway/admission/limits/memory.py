@@ -53,7 +53,13 @@ class MemoryLimiter:
     async def open(self) -> None:
         """Begin at once."""
 
-    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
+    async def reserve(
+        self,
+        name: str,
+        meters: Sequence[Meter],
+        *,
+        least_tokens: int = 0,  # noqa: ARG002 - what is counted here ends with the gateway
+    ) -> Reserved:
         """Take what a request wants of all meters, or nothing of any."""
         now = self._now()
         day, to_midnight_s = self._day(now)

@@ -5,6 +5,7 @@ It has time for some ten thousand requests per second; whoever needs more needs 
 """
 
 import asyncio
+import logging
 import math
 from collections import Counter
 from collections.abc import Awaitable, Sequence
@@ -16,19 +17,24 @@ from vllm_gateway.admission.limits.meters import Kind, Meter
 from vllm_gateway.state.redis import FAULTS, connect, is_answered
 from vllm_gateway.tasks import Tasks
 
+log = logging.getLogger(__name__)
+
 LIMIT_S = 0.05
 """How long a request waits for an answer."""
-LEASE_S = 30.0
-"""How long a slot outlives the gateway that took it."""
+LEASE_S = 27.0
+"""How long what a request has taken outlives its gateway."""
 GATEWAY_S = 30.0
 """How long a gateway that says nothing more still counts as one."""
 _WAIT_S = 1.0
 _CLOSE_S = 2.0
 _OPEN_FOR_S = 86_400
-"""How long a request may stay open. What was reserved for one that is never settled counts as used."""
+"""How long a request may stay open."""
+_RELEASED_AT_ONCE = 100
 _RENEWED_AT_ONCE = 200
 _PREFIX = "{vllm-gateway:1:limits}:"
 _GATEWAYS = f"{_PREFIX}gateways"
+_LEASED = f"{_PREFIX}leased"
+_HELD = f"{_PREFIX}held"
 _MICROSECONDS = 1_000_000
 
 
@@ -46,35 +52,38 @@ class RedisLimiter:
         self._lease_s = lease_s
         self._tasks = Tasks("limits in redis")
         self._renewing: asyncio.Task[None] | None = None
-        self._slots: dict[str, list[str]] = {}
-        """Of every request that holds slots: where."""
+        self._leases: dict[str, list[str]] = {}
+        """Of every request that holds slots or tokens: where."""
+        self._releases_from = 0.0
+        """When every gateway that lives has prolonged what it holds, should all have been out of touch."""
         script = self._redis.register_script
         self._reserve = script(redis_scripts.RESERVE)
         self._settle = script(redis_scripts.SETTLE)
         self._extend = script(redis_scripts.EXTEND)
         self._renew = script(redis_scripts.RENEW)
         self._announce = script(redis_scripts.ANNOUNCE)
+        self._release = script(redis_scripts.RELEASE)
         self.counters: Counter[str] = Counter()
 
     async def open(self) -> None:
         """Do nothing yet: Redis is reached for with the first command."""
 
-    async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
+    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        wish = self._reserve(_keys(name, meters), [name, self._lease_us, _OPEN_FOR_S, *_arguments(meters)])
+        first: list[str | int] = [name, self._lease_us, _OPEN_FOR_S]
+        wish = self._reserve(_keys(name, meters), [*first, *_arguments(meters), least_tokens, _LEASED, _HELD])
         task = self._start(wish, "reserve")
         try:
             reserved = _reserved(await self._within_limit(task), meters)
         except (LimiterAway, asyncio.CancelledError):
             task.add_done_callback(lambda done: self._undo(done, name, meters))
             raise
-        slots = [_key(meter) for meter in meters if meter.kind is Kind.SLOTS] if reserved.is_admitted else []
-        if slots:
-            self._slots[name] = slots
+        if reserved.is_admitted and (leases := _leases(meters)):
+            self._leases[name] = leases
             self._renew_from_now_on()
         return reserved
 
@@ -84,7 +93,7 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        self._slots.pop(name, None)
+        self._leases.pop(name, None)
         await self._within_limit(
             self._start(self._settling(name, meters, used_tokens, is_charged=is_charged), "settle")
         )
@@ -99,25 +108,33 @@ class RedisLimiter:
         return bool(await self._within_limit(self._start(wish, "extend")))
 
     async def renew(self, names: Sequence[str]) -> None:
-        """Prolong the slots of these requests, as far as they hold any and are not settled."""
-        held = [(name, slots) for name in names for slots in self._slots.get(name, ())]
+        """Prolong what these requests hold, as far as they are not settled."""
+        held = [(name, lease) for name in names for lease in self._leases.get(name, ())]
         for start in range(0, len(held), _RENEWED_AT_ONCE):
             part = held[start : start + _RENEWED_AT_ONCE]
-            keys = [key for name, slots in part for key in (_open_key(name), slots)]
-            await self._start(self._renew(keys, [self._lease_us, *(name for name, _ in part)]), "renew")
+            keys = [key for name, lease in part for key in (_open_key(name), lease)]
+            await self._start(self._renew(keys, [self._lease_us, _LEASED, *(name for name, _ in part)]), "renew")
 
     def forget(self, name: str) -> None:
-        """Prolong the slots of a request no more: it ends, and that cannot be told."""
-        self._slots.pop(name, None)
+        """Prolong what a request holds no more: it ends, and that cannot be told."""
+        self._leases.pop(name, None)
 
     async def announce(self, gateway: str) -> int:
-        """Say that a gateway is there; return how many there are.
+        """Say that a gateway is there; return how many there are. Settle what those that are gone have left open.
 
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
         wish = self._announce([_GATEWAYS], [gateway, round(GATEWAY_S * _MICROSECONDS)])
-        return int(await self._within_limit(self._start(wish, "announce")))
+        now = asyncio.get_running_loop().time()
+        try:
+            there = int(await self._within_limit(self._start(wish, "announce")))
+        except LimiterAway:
+            self._releases_from = now + self._lease_s
+            raise
+        if now >= self._releases_from:
+            await self._release_abandoned()
+        return there
 
     async def leave(self, gateway: str) -> None:
         """Say that a gateway goes.
@@ -134,11 +151,18 @@ class RedisLimiter:
         await self._tasks.finish(within_s=_CLOSE_S)
         await self._redis.aclose()
 
+    async def _release_abandoned(self) -> None:
+        wish = self._release([_LEASED, _HELD], [_RELEASED_AT_ONCE, _open_key(""), _OPEN_FOR_S])
+        released = int(await self._within_limit(self._start(wish, "release")))
+        if released:
+            self.counters["abandoned"] += released
+            log.warning("settled %d requests of gateways that are gone, each for its prompt", released)
+
     def _settling(
         self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool
     ) -> Awaitable[Any]:
         used = "" if used_tokens is None else used_tokens
-        return self._settle(_keys(name, meters), [name, int(is_charged), used, *_arguments(meters)])
+        return self._settle(_keys(name, meters), [name, int(is_charged), used, *_arguments(meters), _LEASED, _HELD])
 
     def _start(self, command: Awaitable[Any], what: str) -> "asyncio.Task[Any]":
         return self._tasks.start(_ended(command), name=what)
@@ -161,12 +185,12 @@ class RedisLimiter:
 
     def _renew_from_now_on(self) -> None:
         if self._renewing is None:
-            self._renewing = self._tasks.start(self._keep_renewing(), name="renew slots")
+            self._renewing = self._tasks.start(self._keep_renewing(), name="renew leases")
 
     async def _keep_renewing(self) -> None:
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            await self.renew(list(self._slots))
+            await self.renew(list(self._leases))
 
 
 async def _ended(command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what a script answers
@@ -201,6 +225,12 @@ def _open_key(name: str) -> str:
 
 def _key(meter: Meter) -> str:
     return f"{_PREFIX}{meter.of}:{meter.window_s:.0f}:{meter.scope}"
+
+
+def _leases(meters: Sequence[Meter]) -> list[str]:
+    """Return where what a request has taken is leased."""
+    slots = [_key(meter) for meter in meters if meter.kind is Kind.SLOTS]
+    return [*slots, _LEASED] if any(meter.of == "tokens" for meter in meters) else slots
 
 
 def _arguments(meters: Sequence[Meter]) -> list[str | int]:

@@ -3,6 +3,9 @@
 A rate is kept as `used at`, a budget as `used day`, both as text, because Lua writes numbers as text with 14 digits
 only. Slots are a sorted set of requests by the time at which they lose their slot. `KEYS[1]` is the open request,
 `tokens day`; the meters' keys follow. Times are microseconds.
+
+A request that has reserved tokens is among the leased ones too, a sorted set like that of slots, and what is to be done
+should its gateway die is kept beside it: its least tokens, and its meters of tokens.
 """
 
 _TIME = """
@@ -44,6 +47,8 @@ RESERVE = (
     _TIME
     + """
 local id, lease, open_for = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local least, leased, held = ARGV[#ARGV - 2], ARGV[#ARGV - 1], ARGV[#ARGV]
+local will = {tonumber(least)}
 local refused, longest, tokens = 0, 0, 0
 local used, days = {}, {}
 for i = 2, #KEYS do
@@ -78,9 +83,13 @@ for i = 2, #KEYS do
     elseif kind == 'b' then
       keep_budget(KEYS[i], used[i], days[i])
       tokens = cost
+      will[#will + 1] = {kind, KEYS[i]}
     else
       keep_rate(KEYS[i], used[i], amount, window)
-      if kind == 't' then tokens = cost end
+      if kind == 't' then
+        tokens = cost
+        will[#will + 1] = {kind, KEYS[i], amount, window}
+      end
     end
   end
   if kind == 'b' then
@@ -91,14 +100,21 @@ for i = 2, #KEYS do
   reply[#reply + 1] = text(used[i])
   reply[#reply + 1] = text(reset)
 end
-if refused == 0 then redis.call('SET', KEYS[1], text(tokens) .. ' ' .. text(today), 'EX', open_for) end
+if refused == 0 then
+  redis.call('SET', KEYS[1], text(tokens) .. ' ' .. text(today), 'EX', open_for)
+  if #will > 1 then
+    redis.call('ZADD', leased, whole(now + lease), id)
+    redis.call('HSET', held, id, cjson.encode(will))
+  end
+end
 return reply
 """
 )
 """Take all, or nothing.
 
 `ARGV`: the request, its lease, and how many seconds it may stay open; for each meter its kind (`q`: rate of requests,
-`t`: rate of tokens, `b`: budget, `s`: slots), amount, window and cost.
+`t`: rate of tokens, `b`: budget, `s`: slots), amount, window and cost; then the tokens that it has used if its gateway
+dies, and the keys of the leased requests and of what is to be done for them.
 
 Gives the place of the meter that refuses (0: none), how long to wait, and for each meter what is in use and for how
 long.
@@ -111,6 +127,8 @@ local reserved, opened = two(KEYS[1])
 if not reserved then return 0 end
 redis.call('DEL', KEYS[1])
 local id, charged = ARGV[1], ARGV[2] == '1'
+redis.call('ZREM', ARGV[#ARGV - 1], id)
+redis.call('HDEL', ARGV[#ARGV], id)
 local more = 0
 if not charged then more = -reserved elseif ARGV[3] ~= '' then more = tonumber(ARGV[3]) - reserved end
 for i = 2, #KEYS do
@@ -130,7 +148,7 @@ return 1
 """
 )
 """Put a request's account right, and free its slots. `ARGV`: the request, whether it is charged, the tokens that it
-used (empty: as reserved), and the meters as above. Gives 0 when the request is not open."""
+used (empty: as reserved), the meters as above, and the two keys. Gives 0 when the request is not open."""
 
 EXTEND = (
     _TIME
@@ -163,14 +181,14 @@ local time = redis.call('TIME')
 local until_then = string.format('%.0f', time[1] * 1000000 + time[2] + ARGV[1])
 for i = 1, #KEYS, 2 do
   if redis.call('EXISTS', KEYS[i]) == 1 then
-    redis.call('ZADD', KEYS[i + 1], until_then, ARGV[1 + (i + 1) / 2])
-    redis.call('PEXPIRE', KEYS[i + 1], string.format('%.0f', ARGV[1] / 1000))
+    redis.call('ZADD', KEYS[i + 1], until_then, ARGV[2 + (i + 1) / 2])
+    if KEYS[i + 1] ~= ARGV[2] then redis.call('PEXPIRE', KEYS[i + 1], string.format('%.0f', ARGV[1] / 1000)) end
   end
 end
 return 1
 """
-"""Prolong slots of requests that are still open. `KEYS`: the open request and its slots, again and again. `ARGV`: the
-lease, and each request."""
+"""Prolong slots of requests that are still open. `KEYS`: the open request and its slots, or the leased requests, again
+and again. `ARGV`: the lease, the key of the leased requests, and each request."""
 
 ANNOUNCE = """
 local time = redis.call('TIME')
@@ -181,3 +199,38 @@ redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[2] / 1000))
 return redis.call('ZCARD', KEYS[1])
 """
 """Count a gateway in for a while. `ARGV`: its name, and for how long. Gives how many gateways there are."""
+
+RELEASE = (
+    _TIME
+    + """
+local leased, held = KEYS[1], KEYS[2]
+local over = redis.call('ZRANGEBYSCORE', leased, '-inf', whole(now), 'LIMIT', 0, ARGV[1])
+for _, id in ipairs(over) do
+  local open = ARGV[2] .. id
+  local reserved, opened = two(open)
+  local will = redis.call('HGET', held, id)
+  redis.call('ZREM', leased, id)
+  redis.call('HDEL', held, id)
+  redis.call('DEL', open)
+  if reserved and will then
+    will = cjson.decode(will)
+    local more = math.min(will[1], reserved) - reserved
+    for i = 2, #will do
+      local kind, key, amount, window = unpack(will[i])
+      if kind == 't' then
+        keep_rate(key, math.max(0, rate(key, amount, window) + more), amount, window)
+      else
+        local used, day = two(key)
+        if used and day == opened then keep_budget(key, math.max(0, used + more), day) end
+      end
+    end
+  end
+end
+redis.call('EXPIRE', leased, ARGV[3])
+redis.call('EXPIRE', held, ARGV[3])
+return #over
+"""
+)
+"""Settle requests whose gateway is gone: they have used the least that they can have. `KEYS`: the leased requests, and
+what is to be done for them. `ARGV`: how many at most, what the keys of open requests begin with, and how many seconds
+all of this is kept. Gives how many there were."""
