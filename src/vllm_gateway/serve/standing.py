@@ -23,6 +23,7 @@ from vllm_gateway.serve.opening import (
     open_keys,
     open_pool,
     open_prober,
+    open_request_log,
     open_usage,
     open_waking,
 )
@@ -79,6 +80,7 @@ async def open_standing(settings: Settings, clock: Clock, engine_url: str | None
         await tokenizers.read(settings.upstreams)  # before anything is opened that would have to wait for it
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
+        await enter(open_request_log(settings, ledger, keys, clock))
         limiter = await enter(open_counts(settings, clock))
         shelves = await enter(open_cache(settings, clock))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)
