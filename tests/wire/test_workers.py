@@ -223,4 +223,4 @@ def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
     write_settings(tmp_path, "workers: 4\nport: 0\nrules: {deny_patterns: ['(']}\n")
     ended = run_to_its_end(tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.count(" ERROR ") == 1
+    assert ended.stderr.count('"level":"error"') == 1

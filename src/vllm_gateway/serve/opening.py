@@ -1,5 +1,7 @@
 """Parts that are opened, and closed when nobody needs them any more."""
 
+import logging
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ from vllm_gateway.sessions.stores.choose import open_store
 from vllm_gateway.sessions.turns import Turns
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.logs.form import renderer
+from vllm_gateway.telemetry.logs.writing import RequestLog
 from vllm_gateway.telemetry.usage.choose import READ_S, WRITE_S, open_usage_store
 from vllm_gateway.telemetry.usage.writer import Writer
 from vllm_gateway.upstream.deadlines import Deadlines
@@ -131,6 +135,28 @@ async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncI
         ledger.told.remove(writer.take)
         await writer.close()
         await store.close()
+
+
+@asynccontextmanager
+async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock: Clock) -> AsyncIterator[None]:
+    """Have a line logged for every exchange that `ledger` closes, if that is wanted."""
+    if not settings.log.requests or not logging.getLogger().isEnabledFor(logging.INFO):
+        yield
+        return
+    lines = RequestLog(
+        renderer(settings.log.format, sys.stderr),
+        sys.stderr,
+        clock=clock,
+        caller=lambda caller_id: keys.names.get(caller_id, caller_id[:8]),
+        text_bytes=settings.log.body_bytes,
+    )
+    lines.open()
+    ledger.seen.append(lines.see)
+    try:
+        yield
+    finally:
+        ledger.seen.remove(lines.see)
+        lines.close()
 
 
 @asynccontextmanager

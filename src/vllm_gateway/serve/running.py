@@ -14,6 +14,7 @@ from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, 
 from vllm_gateway.serve.reloading import Read
 from vllm_gateway.serve.workers import run_workers
 from vllm_gateway.settings.model import Settings
+from vllm_gateway.telemetry.logs.form import renderer, set_up
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,7 @@ def run(settings: Settings, *, read: Read | None = None) -> int:
 
     `read` reads the settings again, for SIGHUP and for the admin listener.
     """
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    set_up(settings.log_level, renderer(settings.log.format, sys.stderr), sys.stderr)
     if sys.platform != "win32":  # which has no such signal
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     try:

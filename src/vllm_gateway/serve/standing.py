@@ -24,6 +24,7 @@ from vllm_gateway.serve.opening import (
     open_keys,
     open_pool,
     open_prober,
+    open_request_log,
     open_usage,
     open_waking,
 )
@@ -82,6 +83,7 @@ async def open_standing(
         await tokenizers.read(settings.upstreams)  # before anything is opened that would have to wait for it
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
+        await enter(open_request_log(settings, ledger, keys, clock))
         limiter = await enter(open_counts(settings, clock))
         shelves = await enter(open_cache(settings, clock, once))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)

@@ -193,6 +193,19 @@ class Timeouts(Section):
     """Seconds for a whole request. Then the caller gets 504, or an error event if the answer has begun."""
 
 
+class Log(Section):
+    """What is written to the standard error stream."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json`: a line of JSON for each event. `console`: for people. `auto`: `console` at a terminal, else `json`."""
+
+    requests: bool = True
+    """One line for each request: who, what, which replica, how it ended, how long it took."""
+
+    body_bytes: Count = 0
+    """How much of a request's body its line shows. 0: nothing of what is said is ever logged."""
+
+
 class Settings(Section):
     """All settings of the gateway."""
 
@@ -207,6 +220,9 @@ class Settings(Section):
 
     log_level: LogLevel = "info"
     """Least severe message that is logged: `debug`, `info`, `warning` or `error`."""
+
+    log: Log = Log()
+    """What is logged."""
 
     upstreams: tuple[Upstream, ...] = ()
     """The replicas. With none, `serve` starts the embedded engine, which invents its answers."""

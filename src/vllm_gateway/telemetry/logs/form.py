@@ -1,0 +1,60 @@
+"""The form of the log: a line of JSON for each event, or one for people where the log is a terminal."""
+
+import logging
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from vllm_gateway import codec
+
+Format = Literal["auto", "json", "console"]
+Render = Callable[[MutableMapping[str, Any]], str]
+"""Writes the fields of an event as one line, without its end."""
+
+
+def renderer(form: Format, stream: TextIO) -> Render:
+    """Return what writes lines in a form; `auto` is for people where `stream` is a terminal."""
+    if form == "json" or (form == "auto" and not stream.isatty()):
+        return _as_json
+    console = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, pad_event_to=0)
+    return lambda fields: str(console(None, "", dict(fields)))
+
+
+def set_up(level: str, render: Render, stream: TextIO) -> None:
+    """Have all that is logged in this process written to `stream`, one line for each event."""
+    said: Processor = structlog.stdlib.PositionalArgumentsFormatter()
+    before: list[Processor] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, said, _add_time]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=before,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            lambda _logger, _name, fields: render(_in_order(fields)),
+        ],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def time_text(wall: float) -> str:
+    """Return a time as RFC 3339 has it, in UTC, to the millisecond."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _add_time(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    record: logging.LogRecord = fields["_record"]
+    fields["timestamp"] = time_text(record.created)
+    return fields
+
+
+def _in_order(fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    first = {name: fields.pop(name) for name in ("timestamp", "level", "event") if name in fields}
+    return {**first, **fields}
+
+
+def _as_json(fields: MutableMapping[str, Any]) -> str:
+    return codec.dumps(fields).decode()
