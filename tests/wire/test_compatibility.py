@@ -176,9 +176,9 @@ async def test_a_silent_model_is_bridged_with_comments() -> None:
     async with fleet(fast(faults=("deaf=1.2",)), sse_heartbeat_s=0.2) as (_, door):
         for text, first_s in await asyncio.gather(*(_streamed(door, ask) for ask in (ASK, HELLO))):
             assert text.startswith(": keepalive\n\n: keepalive\n\n")
-            assert text.count(": keepalive") <= 5
+            assert text.count(": keepalive") <= 7
             assert text.endswith("data: [DONE]\n\n")
-            assert 0.2 <= first_s < 0.8
+            assert 0.2 <= first_s < 1.2
 
 
 async def _streamed(door: Gateway, ask: dict[str, Any]) -> tuple[str, float]:

@@ -140,14 +140,18 @@ async def test_one_request_tries_a_replica_that_failed() -> None:
             assert await statuses(door, 1) == [200]
         await until(lambda: first.health.state is State.HALF_OPEN)
         assert [len(asked(sim)) for sim in sims] == [3, 3]
-        assert await asyncio.gather(*(statuses(door, 1) for _ in range(10))) == [[200]] * 10
+        sims[0].wedge(is_wedged=True)  # it is tried for as long as the others come
+        asking = asyncio.gather(*(statuses(door, 1) for _ in range(10)))
+        await until(lambda: sum(len(asked(sim)) for sim in sims) == 16)
+        sims[0].wedge(is_wedged=False)
+        assert await asking == [[200]] * 10
         assert [len(asked(sim)) for sim in sims] == [4, 12]
         assert first.health.state is State.CLOSED
 
 
 async def test_a_request_that_takes_replicas_down_is_tried_on_two_and_no_more() -> None:
     """F-14: the third one lives, and other requests are answered by it; the deadly one is refused from then on."""
-    slow = fast(ttft_ms=500)
+    slow = fast(faults=("wedge",))
     async with fleet(slow, slow, fast(), fast(), probe={"every_s": 0.05}) as (sims, door):
         tasks = Tasks("test")
         for sim in sims[:2]:

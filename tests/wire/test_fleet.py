@@ -86,7 +86,7 @@ async def test_nobody_notices_a_killed_replica() -> None:
     async with fleet(fast(itl_ms=20), fast(itl_ms=20)) as (sims, door, client):
         streams = [asyncio.create_task(told(client, each, tokens=60)) for each in questions]  # noqa: TID251 - the test ends them
         await until(lambda: all(replica.outstanding >= 8 for replica in door.parts.pool.replicas))
-        await asyncio.sleep(0.1)
+        await until(lambda: [seen.tokens > 2 for sim in sims for seen in sim.log.requests if seen.body] == [True] * 20)
         sims[0].stop_listening(cut=True)
         later = await asyncio.gather(*(told(client, f"Later {number}", tokens=5) for number in range(50)))
         ended = await asyncio.gather(*streams)

@@ -69,17 +69,19 @@ async def test_told_to_stop_under_load_it_drops_nothing(tmp_path: Path) -> None:
     """F-15: ready is no and alive is yes at once, new work is refused, 20 streams come whole, and the status is 0."""
     async with (
         replica(fast(itl_ms=15)) as sim,
-        program(tmp_path, sim.url, GATEWAY_DRAIN_S="10") as door,
+        program(tmp_path, sim.url, GATEWAY_DRAIN_S="600") as door,
         httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as http,
     ):
         streams = [Streamed(http, f"Question {number}", tokens=60) for number in range(20)]
         await until(lambda: all(stream.text for stream in streams))
+        sim.wedge(is_wedged=True)  # none of them is over before all has been looked at
         door.process.send_signal(signal.SIGTERM)
-        began = time.perf_counter()
-        while (await http.get("/readyz")).status_code == 200:
-            assert time.perf_counter() - began < 0.5
+        async with asyncio.timeout(PATIENCE_S):
+            while (await http.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - it tells who asks
+                await asyncio.sleep(0.01)
         assert (await http.get("/livez")).status_code == 200
         assert (await ask(http)).status_code == 503
+        sim.wedge(is_wedged=False)
         await asyncio.gather(*(stream.task for stream in streams))
         assert all(stream.is_whole for stream in streams)
         assert await asyncio.wait_for(door.process.wait(), PATIENCE_S) == 0
@@ -122,18 +124,21 @@ async def test_without_files_left_what_runs_goes_on(tmp_path: Path) -> None:
     ):
         streams = [Streamed(http, f"Question {number}", tokens=100) for number in range(10)]
         await until(lambda: all(stream.text for stream in streams))
+        sim.wedge(is_wedged=True)
         callers = await crowd(door)
         await until(lambda: door.files >= FILES - 10)
         await asyncio.sleep(0.2)
-        before = door.cpu_s
+        before, began = door.cpu_s, time.perf_counter()
         await asyncio.sleep(0.7)
-        assert door.cpu_s - before < 0.35
-        assert not all(stream.task.done() for stream in streams)
+        assert door.cpu_s - before < 0.5 * (time.perf_counter() - began)
+        sim.wedge(is_wedged=False)
         await asyncio.gather(*(stream.task for stream in streams))
         assert all(stream.is_whole for stream in streams)
         for _, writer in callers:
             writer.close()
         await until(lambda: door.files < FILES / 2)
         async with httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S, trust_env=False) as fresh:
-            assert (await ask(fresh)).status_code == 200
+            async with asyncio.timeout(PATIENCE_S):
+                while (await ask(fresh)).status_code != 200:  # noqa: ASYNC110 - its looks have failed too, until the next
+                    await asyncio.sleep(0.05)
         assert "Traceback" not in (tmp_path / "gateway.log").read_text()

@@ -188,12 +188,14 @@ async def _leave(door: Gateway, session_id: str, body: dict[str, object]) -> Non
 
 async def test_turns_of_one_session_wait_for_each_other() -> None:
     """Asked at once, they are answered in the order of their coming, each knowing all before it."""
-    async with fleet(fast(itl_ms=2)) as ([sim], door):
+    async with fleet() as ([sim], door):
         session_id, other = await new(door), await new(door)
         async with asyncio.TaskGroup() as turns:
+            sim.wedge(is_wedged=True)
             for number in range(5):
                 turns.create_task(say(door, session_id, str(number), stream=number % 2 == 0))
-                await asyncio.sleep(0.01)
+                await until(lambda: len(door.parts.ledger.live) == number + 1)  # noqa: B023 - waited for at once
+            sim.wedge(is_wedged=False)
             turns.create_task(say(door, other))
         said = await history(door, session_id)
         own = [seen for seen in sim.log.requests if seen.target.endswith("/chat/completions")]
@@ -206,13 +208,13 @@ async def test_turns_of_one_session_wait_for_each_other() -> None:
 
 async def test_who_waits_too_long_is_told_so() -> None:
     """Behind one turn there is time to wait, behind two there is not: 409, and nothing of it is remembered."""
-    async with fleet(session={"turn_wait_s": 0.4}) as ([sim], door):
+    async with fleet(session={"turn_wait_s": 1}) as ([sim], door):
         session_id = await new(door)
         sim.faults.add(["slow=0.2x1"])
         async with asyncio.TaskGroup() as turns:
             first = turns.create_task(say(door, session_id, "1"))
             await until(lambda: len(asked(sim)) == 1)
-            sim.faults.add(["slow=0.6x1"])
+            sim.faults.add(["slow=1.5x1"])
             second = turns.create_task(say(door, session_id, "2"))
             await asyncio.sleep(0.03)
             third = turns.create_task(say(door, session_id, "3"))

@@ -103,10 +103,10 @@ async def test_a_deleted_session_is_gone() -> None:
 
 async def test_an_idle_session_expires_and_a_used_one_does_not() -> None:
     """Each turn gives it its whole time again; after that long without one it is 404."""
-    async with fleet(session={"ttl_s": 0.4}) as (_, door):
+    async with fleet(session={"ttl_s": 1}) as (_, door):
         idle, used = await new(door), await new(door)
         for _ in range(4):
-            await asyncio.sleep(0.12)
+            await asyncio.sleep(0.3)
             json_of(await say(door, used))
         refused(await door.http.get(f"{SESSIONS}/{idle}"), 404, code="session_not_found")
         assert [session["id"] for session in json_of(await door.http.get(SESSIONS))["data"]] == [used]

@@ -115,9 +115,9 @@ def test_what_is_skipped_is_only_looked_at_as_a_neighbour() -> None:
 def test_the_time_grows_with_the_text_only() -> None:
     """A pattern that takes others for ever is through a million characters at once."""
     deny = DenyList([], ["(a+)+$", "(a|aa)+b"])
-    began = time.perf_counter()
+    began = time.process_time()
     assert not deny.find("a" * 1_000_000 + "!")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_many_words_are_no_trouble() -> None:

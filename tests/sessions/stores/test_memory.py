@@ -43,10 +43,13 @@ async def test_a_sweep_makes_room() -> None:
 
 async def test_a_turn_costs_microseconds() -> None:
     """Also the last one of a long conversation of which models see the end."""
-    store = MemoryStore()
-    await store.create(session())
-    started = time.perf_counter()
-    for number in range(TURNS):
-        await store.begin("s", "h", NOW, lease_s=30)
-        await store.finish("s", "h", turn("a", "b", first_kept=max(0, 2 * number - 20)))
-    assert (time.perf_counter() - started) / TURNS < MOST_TURN_S
+    took_s = []
+    for _ in range(5):
+        store = MemoryStore()
+        await store.create(session())
+        started = time.process_time()
+        for number in range(TURNS):
+            await store.begin("s", "h", NOW, lease_s=30)
+            await store.finish("s", "h", turn("a", "b", first_kept=max(0, 2 * number - 20)))
+        took_s.append(time.process_time() - started)
+    assert min(took_s) / TURNS < MOST_TURN_S
