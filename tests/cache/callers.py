@@ -4,6 +4,7 @@ from typing_extensions import override
 
 from tests.upstream.test_answers import Notes, chat
 from vllm_gateway.cache.flight import Flight, Form, Seat
+from vllm_gateway.cache.room import Room
 from vllm_gateway.cache.telling import Mark
 from vllm_gateway.exchange import Exchange, Flow, Headers
 
@@ -55,9 +56,9 @@ class Replica:
         self.is_paused = False
 
 
-def flight(*, max_bytes: int = 1_000, form: Form = STREAM) -> Flight:
+def flight(*, max_bytes: int = 1_000, form: Form = STREAM, room: Room | None = None) -> Flight:
     """Return a flight that nobody has boarded."""
-    return Flight(chat(), form, max_bytes=max_bytes)
+    return Flight(chat(), form, max_bytes=max_bytes, room=room or Room(10**9))
 
 
 def board(one: Flight, sink: Notes, form: Form | None = STREAM, mark: Mark = Mark.HIT) -> tuple[Seat, Exchange]:

@@ -7,6 +7,7 @@ from tests.cache.callers import HEAD, STREAM, Replica, Slow, begin, board, fligh
 from tests.upstream.test_answers import Notes, chat
 from vllm_gateway.cache.flight import Flight, Form
 from vllm_gateway.cache.kept import Kept
+from vllm_gateway.cache.room import Room
 from vllm_gateway.cache.telling import Mark
 from vllm_gateway.errors import BudgetSpent, ReplicaSilent, ReplicaTruncated
 from vllm_gateway.exchange import Usage
@@ -53,6 +54,22 @@ async def test_each_reply_is_its_callers_own() -> None:
         b"x-cache": b"hit",
         b"age": b"0",
     }
+
+
+async def test_who_comes_when_the_first_has_gone_is_not_the_first() -> None:
+    """The answer may be there for a moment longer; what was done for it was not done for who comes now."""
+    one = flight()
+    one.exchange.told, one.exchange.attempts = [(b"x-ratelimit", b"1")], 1
+    seat, _ = board(one, Notes(), mark=Mark.MISS)
+    begin(one)
+    one.write(EVENTS[0])
+    one.land(None, Kept(EVENTS[0], 1.0))
+    seat.leave()
+    sink = Notes()
+    later, exchange = board(one, sink)
+    later.leave()
+    assert (sink.written, exchange.attempts) == (EVENTS[0], 0)
+    assert (b"x-ratelimit", b"1") not in sink.headers
 
 
 async def test_a_reply_that_has_begun_is_not_begun_again() -> None:
@@ -107,7 +124,7 @@ async def test_a_stream_that_has_begun_is_gone_on_with() -> None:
     exchange, first, other = chat(), Notes(), Notes()
     exchange.status, exchange.is_event_stream = 200, True
     first.start(200, HEAD)
-    one = Flight(exchange, STREAM, max_bytes=1_000, head=HEAD)
+    one = Flight(exchange, STREAM, max_bytes=1_000, room=Room(1_000), head=HEAD)
     one.board(exchange, first, STREAM, mark=Mark.MISS)
     board(one, other)
     one.write(EVENTS[0])

@@ -54,7 +54,7 @@ class Asking:
 
 async def test_a_flight_is_found_until_it_has_landed() -> None:
     """And its answer is kept before it is forgotten."""
-    flights, asking, one, sink = Flights(), Asking(), flight(), Notes()
+    flights, asking, one, sink = Flights(max_bytes=1_000_000), Asking(), flight(), Notes()
     seat, _ = board(one, sink)
     flights.launch(b"k", one, asking.course)
     assert flights.find(b"k") is one
@@ -69,7 +69,7 @@ async def test_a_flight_is_found_until_it_has_landed() -> None:
 
 async def test_a_flight_without_a_key_is_nobody_elses() -> None:
     """It is not found."""
-    flights, asking, one = Flights(), Asking(), flight()
+    flights, asking, one = Flights(max_bytes=1_000_000), Asking(), flight()
     seat, _ = board(one, Notes())
     flights.launch(None, one, asking.course)
     assert len(flights) == 0
@@ -80,7 +80,7 @@ async def test_a_flight_without_a_key_is_nobody_elses() -> None:
 
 async def test_it_goes_on_while_anybody_waits() -> None:
     """Who asked first may leave; with the last one it ends, and who comes then begins anew."""
-    flights, asking, one = Flights(), Asking(), flight()
+    flights, asking, one = Flights(max_bytes=1_000_000), Asking(), flight()
     first, _ = board(one, Notes())
     other, _ = board(one, Notes())
     flights.launch(b"k", one, asking.course)
@@ -97,7 +97,7 @@ async def test_it_goes_on_while_anybody_waits() -> None:
 
 async def test_one_that_takes_the_place_of_another_stays_when_that_lands() -> None:
     """Each takes only itself off the list."""
-    flights, old, new = Flights(), Asking(), Asking()
+    flights, old, new = Flights(max_bytes=1_000_000), Asking(), Asking()
     one, other = flight(), flight()
     board(one, Notes())
     seat, _ = board(other, Notes())
@@ -113,7 +113,7 @@ async def test_one_that_takes_the_place_of_another_stays_when_that_lands() -> No
 
 async def test_a_failure_is_raised_to_those_who_wait() -> None:
     """Nothing is kept."""
-    flights, asking, one = Flights(), Asking(ReplicaFailed("no")), flight()
+    flights, asking, one = Flights(max_bytes=1_000_000), Asking(ReplicaFailed("no")), flight()
     seat, _ = board(one, Notes())
     flights.launch(b"k", one, asking.course)
     asking.may_answer.set()
@@ -124,7 +124,7 @@ async def test_a_failure_is_raised_to_those_who_wait() -> None:
 
 async def test_who_is_stopped_is_told_why() -> None:
     """The gateway itself may end an exchange in its middle."""
-    flights, asking, one = Flights(), Asking(), flight()
+    flights, asking, one = Flights(max_bytes=1_000_000), Asking(), flight()
     seat, _ = board(one, Notes())
     flights.launch(b"k", one, asking.course)
     await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def test_who_is_stopped_is_told_why() -> None:
 
 async def test_at_the_end_of_the_gateway_nobody_is_left_waiting() -> None:
     """Even one that has not taken its first step."""
-    flights, asking, one = Flights(), Asking(), flight()
+    flights, asking, one = Flights(max_bytes=1_000_000), Asking(), flight()
     seat, _ = board(one, Notes())
     flights.launch(b"k", one, asking.course)
     await flights.close()

@@ -147,6 +147,7 @@ class Cached:
             once=self._shelf(86_400, max_answer_bytes, shared),
             outgoing=Outgoing(Settings()),
             clock=self.clock,
+            max_bytes=10_000_000,
             any_temperature=any_temperature,
             screen=screen,
         )

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 from vllm_gateway.cache.kept import Kept
+from vllm_gateway.cache.room import Room
 from vllm_gateway.cache.telling import Mark, marked
 from vllm_gateway.errors import Failure, ReplicaTruncated
 from vllm_gateway.exchange import Exchange, Flow, Headers, Sink
@@ -26,6 +27,8 @@ _OF_THE_ANSWER = frozenset(
 """The headers that belong to an answer; the others were meant for the caller who asked first."""
 _TAKEN_OVER = ("watch", "usage", "replica", "resumed", "attempts", "asked")
 """What the caller who asked first is to know of what was done for it."""
+LEAST_BYTES = 64 * 1024
+"""So much of an answer may be held even where there is no room left for all of them."""
 _TOO_SLOW = "The answer was not taken in time."
 _BROKE_OFF = "The model server's answer broke off before its end."
 
@@ -49,6 +52,7 @@ class Flight:
         form: Form,
         *,
         max_bytes: int,
+        room: Room,
         fingerprint: bytes = b"",
         head: Headers | None = None,
     ) -> None:
@@ -69,6 +73,8 @@ class Flight:
         """How many parts came before those."""
         self._size = 0
         self._max_bytes = max_bytes
+        self._room = room
+        self._is_boarded = False
         self._seats: list[Seat] = []
         self._flow: Flow | None = None
         self._is_paused = False
@@ -114,10 +120,10 @@ class Flight:
                 seat.whisper(data)
             return
         self.parts.append(data)
-        self._size += len(data)
+        self._take(len(data))
         for seat in self._seats:
             seat.go_on()
-        if self._size > self._max_bytes:
+        if self._size > self._most:
             self._outgrow()
 
     def end(self) -> None:
@@ -139,7 +145,8 @@ class Flight:
 
     def board(self, exchange: Exchange, sink: Sink, form: Form | None, *, mark: Mark) -> "Seat":
         """Take a caller on; in another form than the flight's, or in none, it only waits for the end."""
-        seat = Seat(self, exchange, sink, is_live=form == self.form, is_first=not self._seats, mark=mark)
+        seat = Seat(self, exchange, sink, is_live=form == self.form, is_first=not self._is_boarded, mark=mark)
+        self._is_boarded = True
         self._seats.append(seat)
         seat.go_on()
         return seat
@@ -149,8 +156,8 @@ class Flight:
         if seat in self._seats:
             self._seats.remove(seat)
         if self.is_over:
-            return
-        if not self._seats:
+            self._give_back()
+        elif not self._seats:
             self.is_joinable = False
             if self._task is not None:
                 self._task.cancel()
@@ -169,12 +176,13 @@ class Flight:
         self.exchange.task = None
         for seat in list(self._seats):
             seat.go_on()
+        self._give_back()
 
     def ease(self) -> None:
         """Forget what everybody has; let the replica go on when that makes room."""
         if not self.is_joinable:
             self._forget()
-        if self._is_paused and self._size <= self._max_bytes and self._flow is not None:
+        if self._is_paused and self._size <= self._most and self._flow is not None:
             self._is_paused = False
             self._flow.resume()
 
@@ -185,7 +193,7 @@ class Flight:
             for seat in self._seats:
                 seat.give_up_waiting()
         self._forget()
-        if self._size <= self._max_bytes:
+        if self._size <= self._most:
             return
         slow = [seat for seat in self._seats if seat.is_behind]
         if len(slow) < sum(seat.is_live for seat in self._seats):
@@ -203,7 +211,21 @@ class Flight:
         if gone:
             del self.parts[: len(gone)]
             self.forgotten = least
-            self._size -= sum(map(len, gone))
+            self._take(-sum(map(len, gone)))
+
+    @property
+    def _most(self) -> int:
+        """How much it may hold now."""
+        return min(self._max_bytes, LEAST_BYTES) if self._room.is_full else self._max_bytes
+
+    def _take(self, size_bytes: int) -> None:
+        self._size += size_bytes
+        self._room.size_bytes += size_bytes
+
+    def _give_back(self) -> None:
+        """Take no room any more when nobody is left to be given anything."""
+        if not self._seats:
+            self._take(-self._size)
 
 
 class Seat:

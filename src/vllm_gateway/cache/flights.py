@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vllm_gateway.cache.flight import Flight
 from vllm_gateway.cache.kept import Kept
+from vllm_gateway.cache.room import Room
 from vllm_gateway.errors import Draining
 from vllm_gateway.tasks import Tasks
 
@@ -29,7 +30,9 @@ class Course:
 class Flights:
     """The flights of one process, by what they answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_bytes: int) -> None:
+        self.room = Room(max_bytes)
+        """For all of them together."""
         self._flying: dict[bytes, Flight] = {}
         self._tasks = Tasks("shared answers")
 

@@ -76,17 +76,22 @@ class Caching:
         once: Shelf,
         outgoing: Outgoing,
         clock: Clock,
+        max_bytes: int,
         any_temperature: bool = False,
         screen: str = "",
     ) -> None:
-        """Answer from these places; `screen` names what answers were held against, if they were."""
+        """Answer from these places.
+
+        Answers under way hold no more than `max_bytes` together; `screen` names what they are held against, if they
+        are.
+        """
         self._answers = answers
         self._once = once
         self._outgoing = outgoing
         self._clock = clock
         self._any_temperature = any_temperature
         self._screen = screen
-        self._flights = Flights()
+        self._flights = Flights(max_bytes=max_bytes)
         self._embedding = None if answers is None else Embedding(answers, self._flights, clock)
 
     def concerns(self, exchange: Exchange) -> bool:
@@ -250,7 +255,8 @@ class Caching:
         """Have a replica asked, for whoever else may come."""
         most = max(place.shelf.max_answer_bytes for place in case.places)
         head = STREAM_HEADERS if case.exchange.is_event_stream else None  # somebody has said that somebody is there
-        flight = Flight(case.exchange, case.form, max_bytes=most, fingerprint=case.first.fingerprint, head=head)
+        mark_of, room = case.first.fingerprint, self._flights.room
+        flight = Flight(case.exchange, case.form, max_bytes=most, room=room, fingerprint=mark_of, head=head)
         mark = Mark.BYPASS if case.first.shelf.is_away else Mark.MISS
         seat = flight.board(case.exchange, case.sink, case.form, mark=mark)
         over = None if claim is None else claim.release

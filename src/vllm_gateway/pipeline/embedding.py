@@ -119,7 +119,7 @@ class Embedding:
 
     def _begin(self, case: _Case, key: bytes, asked: Asked, form: Form) -> Seat:
         most = self._shelf.max_answer_bytes * min(_MOST_ANSWERS, len(case.missing))
-        flight = Flight(case.query.exchange, form, max_bytes=most)
+        flight = Flight(case.query.exchange, form, max_bytes=most, room=self._flights.room)
         mark = Mark.BYPASS if self._shelf.is_away else Mark.MISS
         seat = _board(flight, case.query, form, mark)
         keep = partial(self._keep, flight, case.missing)

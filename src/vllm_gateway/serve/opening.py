@@ -190,6 +190,7 @@ async def open_caching(
         once=shelves.once,
         outgoing=outgoing,
         clock=clock,
+        max_bytes=settings.cache.max_bytes,
         any_temperature=settings.cache.any_temperature,
         screen=screening.name if screening is not None else "",
     )
