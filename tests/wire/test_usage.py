@@ -1,11 +1,14 @@
 """What the usage ledger says of requests that went through a gateway, over real sockets."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from tests.gateway import Gateway
 from tests.waiting import until
@@ -130,3 +133,80 @@ async def test_a_caller_who_leaves_is_written_down(tmp_path: Path) -> None:
         await asyncio.gather(asking, return_exceptions=True)
         await until(lambda: not door.parts.ledger.live)
     assert [(row["outcome"], row["attempts"]) for row in rows(path).values()] == [("client_gone", 1)]
+
+
+@asynccontextmanager
+async def written_down(path: Path, **settings: Any) -> AsyncIterator[tuple[list[RunningSim], Gateway]]:  # noqa: ANN401 - any setting
+    """Run two slow replicas, and a gateway that is set to write its requests down."""
+    usage = {"backend": "sqlite", "path": str(path)}
+    async with fleet(fast(itl_ms=5), fast(itl_ms=5), usage=usage, **settings) as (sims, door):
+        yield sims, door
+
+
+async def leave_after(door: Gateway, request_id: str, tokens: int) -> int:
+    """Ask for a long stream, and leave when so many tokens have come; return how many have."""
+    body = {"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 400, "stream": True}
+    seen = 0
+    async with door.http.stream(
+        "POST", CHAT, json={**body, "ignore_eos": True}, headers={"x-request-id": request_id}
+    ) as reply:
+        async for line in reply.aiter_lines():
+            assert '"usage"' not in line
+            seen += '"content":"' in line and '"content":""' not in line
+            if seen >= tokens:
+                break
+    return seen
+
+
+async def test_what_a_caller_who_leaves_has_used_is_counted(tmp_path: Path) -> None:
+    """D-03: the prompt and the tokens that its stream had come to, though it asked for no usage and saw none."""
+    path = tmp_path / "usage.sqlite"
+    async with written_down(path) as (_, door):
+        whole = await ask(door, "whole-01")
+        seen = await asyncio.gather(*(leave_after(door, f"leaves-{tokens:02}", tokens) for tokens in (1, 7, 30)))
+        await until(lambda: not door.parts.ledger.live)
+    found = rows(path)
+    for tokens, came in zip((1, 7, 30), seen, strict=True):
+        row = found[f"leaves-{tokens:02}"]
+        assert row["outcome"] == "client_gone"
+        assert row["prompt_tokens"] == whole["usage"]["prompt_tokens"]
+        assert came <= row["completion_tokens"] < 400
+
+
+async def test_however_requests_end_each_is_there_once_and_the_sums_agree(tmp_path: Path) -> None:
+    """D-03, D-05: good ones, retried, resumed, refused, failed and left ones; what callers were told adds up."""
+    path, faults = tmp_path / "usage.sqlite", ["status=500%10", "eof@3%10", "reset@2%10", "error@1%5", "reset@0%10"]
+    told: dict[str, tuple[int, int]] = {}
+
+    async def keep_asking(door: Gateway, caller: int) -> None:
+        options = {"stream": True, "ignore_eos": True, "temperature": 0, "stream_options": {"include_usage": True}}
+        for number in range(12):
+            name = f"request-{caller:02}-{number:02}"
+            match (caller + number) % 4:
+                case 0:
+                    with contextlib.suppress(httpx2.HTTPError):
+                        await leave_after(door, name, 2)
+                case 1:
+                    await ask(door, name, max_tokens=-1)
+                case 2:
+                    answer = await ask(door, name)
+                    if usage := answer.get("usage"):
+                        told[name] = (usage["prompt_tokens"], usage["completion_tokens"])
+                case _:
+                    with contextlib.suppress(ValueError, httpx2.HTTPError):  # it failed for good, and told no usage
+                        told[name] = await stream(door, name, **options)
+
+    async with written_down(path) as (sims, door):
+        for sim in sims:
+            sim.faults.add(faults)
+        await asyncio.gather(*(keep_asking(door, caller) for caller in range(8)))
+        await until(lambda: not door.parts.ledger.live)
+    found = rows(path)
+    assert len(found) == 8 * 12
+    for name, usage in told.items():
+        assert (found[name]["prompt_tokens"], found[name]["completion_tokens"]) == usage
+    good = {name for name, row in found.items() if row["outcome"].startswith("ok")}
+    assert set(told) == good
+    outcomes = {row["outcome"] for row in found.values()}
+    assert {"bad_request", "client_gone", "ok"} <= outcomes
+    assert outcomes & {"ok_retried", "ok_resumed"}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.dialects.live_usage import telling_usage
 from vllm_gateway.dialects.recovery.recovery import ChunkRecovery
 from vllm_gateway.dialects.recovery.safety import Ways, ways_of
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
@@ -44,6 +45,7 @@ class Sending:
         metering: Metering,
         caching: Caching,
         bills_hits: bool,
+        is_written_down: bool,
         outgoing: Outgoing,
         policy_of: Callable[[str], Policy],
         affinity: Affinity,
@@ -59,6 +61,7 @@ class Sending:
         self._metering = metering
         self._caching = caching
         self._bills_hits = bills_hits
+        self._is_written_down = is_written_down
         self._outgoing = outgoing
         self._policy_of = policy_of
         self._falling_back = falling_back
@@ -176,6 +179,8 @@ class Sending:
             await self._screening.relay(exchange, asked, sink, relay)
 
     async def _relay_as(self, exchange: Exchange, model: str, serving: list[Replica], asked: Asked, sink: Sink) -> None:
+        if self._is_written_down and not asked.tells_usage:
+            asked = telling_usage(asked)  # a caller who leaves has used what was told until then
         exchange.asked = asked
         caller, priority = exchange.caller, None
         if serving[0].takes_priority and asked.path in _PRIORITIZED and all(each.takes_priority for each in serving):

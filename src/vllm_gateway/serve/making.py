@@ -46,6 +46,7 @@ def make_sending(
         metering=metering,
         caching=caching,
         bills_hits=settings.cache.bill_hits,
+        is_written_down=settings.usage.backend != "none",
         outgoing=Outgoing(settings, invented_secret=relaying.secret),
         clamp=Clamp(counting) if settings.rules.clamp_to_context else None,
         screening=screening,
