@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.dialects.operations import build_operations
-from vllm_gateway.exchange import Caller, Exchange, Usage
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.usage.database import postgres_store, sqlite_store

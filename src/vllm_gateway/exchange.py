@@ -4,9 +4,9 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.errors import GatewayError
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.trail import Trail
@@ -127,49 +127,6 @@ class Recovery(Protocol):
         ids mean the same to both. Not `is_sure`: nothing that is known speaks against it, and not all is known.
         """
         ...
-
-
-class Priority(StrEnum):
-    """How urgent a caller's requests are when there is not enough room for all."""
-
-    INTERACTIVE = "interactive"
-    """Somebody sits before it and waits."""
-    STANDARD = "standard"
-    BATCH = "batch"
-    """It may take as long as it takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What may be used; 0 sets no limit."""
-
-    requests_per_minute: int = 0
-    requests_per_second: int = 0
-    tokens_per_minute: int = 0
-    """Of prompts and answers together."""
-    tokens_per_day: int = 0
-    """The same; a day is one of UTC."""
-    concurrent: int = 0
-    """Requests at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, as far as the gateway must tell callers apart."""
-
-    id: str
-    """The same for everything that one caller sends; says nothing of its key."""
-    models: frozenset[str] = frozenset()
-    """The only models that it may ask for; empty: every model."""
-    allowance: Allowance | None = None
-    """What it may use, where that was settled for its key; None: what the settings say of every caller."""
-    priority: Priority = Priority.STANDARD
-    upstream_key: bytes = field(default=b"", repr=False)
-    """The key that a replica is to check itself; empty: the gateway's own key is sent."""
-
-
-ANONYMOUS = Caller("")
-"""Everybody, where no keys are asked for."""
 
 
 class Dialect(Protocol):

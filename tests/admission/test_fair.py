@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_gateway.admission.fair import WEIGHTS, FairQueue
-from vllm_gateway.exchange import Priority
+from vllm_gateway.callers import Priority
 
 
 def anyone(_: object) -> bool:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.waiting import until
 from vllm_gateway.admission.turnstile import Turnstile, Who
+from vllm_gateway.callers import Priority
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import QueueFull, QueueTimeout, ReplicasUnusable
-from vllm_gateway.exchange import Priority
 from vllm_gateway.settings.admission import Queue
 
 

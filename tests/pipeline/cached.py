@@ -13,9 +13,10 @@ from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.cache.shelf import Shelf
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import HandClock
 from vllm_gateway.dialects.sse import payloads
-from vllm_gateway.exchange import Asked, Caller, Exchange, Headers, Sink, Usage
+from vllm_gateway.exchange import Asked, Exchange, Headers, Sink, Usage
 from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.replaying import Bill
 from vllm_gateway.settings.model import Settings

@@ -11,11 +11,12 @@ from tests.waiting import until
 from vllm_gateway import codec
 from vllm_gateway.admission.limits.memory import MemoryLimiter
 from vllm_gateway.admission.worst_case import WorstCase
+from vllm_gateway.callers import Allowance, Caller
 from vllm_gateway.clock import HandClock
 from vllm_gateway.dialects.openai import CHUNKS
 from vllm_gateway.dialects.reading import understand
 from vllm_gateway.errors import BudgetSpent, LimitReached, ReplicaFailed
-from vllm_gateway.exchange import Allowance, Asked, Caller, Exchange, Usage
+from vllm_gateway.exchange import Asked, Exchange, Usage
 from vllm_gateway.pipeline.metering import Metering, scope, used_tokens
 from vllm_gateway.settings.admission import Limits
 from vllm_gateway.upstream.deadlines import Deadlines

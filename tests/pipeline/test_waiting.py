@@ -7,8 +7,9 @@ import pytest
 from tests.exchanges import exchange
 from tests.upstream.test_answers import Notes, chat
 from vllm_gateway.admission.turnstile import Turnstile
+from vllm_gateway.callers import Caller, Priority
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.exchange import Caller, Exchange, Priority, Usage
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.pipeline.waiting import Waiting
 from vllm_gateway.settings.admission import Queue
 from vllm_gateway.settings.model import Upstream

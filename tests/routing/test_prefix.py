@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.routing.candidates import CANDIDATES, Candidate, named, place, seen, talk
-from vllm_gateway.exchange import Caller, Usage
+from vllm_gateway.callers import Caller
+from vllm_gateway.exchange import Usage
 from vllm_gateway.routing.load import is_far_busier, least_busy
 from vllm_gateway.routing.prefix import Prefix
 from vllm_gateway.settings.fleet import Balance

@@ -7,7 +7,7 @@ import pytest
 
 from vllm_gateway.admission.keys.record import KeyRecord, RecordInvalid, new_record
 from vllm_gateway.admission.keys.stores.file import FileStore
-from vllm_gateway.exchange import Allowance
+from vllm_gateway.callers import Allowance
 from vllm_gateway.serve.apart import CountableKeys, LimitsApart, UnlimitedKeys, check_keys
 from vllm_gateway.settings import Settings
 

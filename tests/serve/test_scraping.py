@@ -11,7 +11,7 @@ from tests.gateway import settings_of
 from vllm_gateway.admission.keys.record import new_record
 from vllm_gateway.admission.keys.secret import mint
 from vllm_gateway.admission.keys.stores.file import FileStore
-from vllm_gateway.exchange import Caller
+from vllm_gateway.callers import Caller
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.serve.assembly import Parts, build
 from vllm_gateway.serve.scraping import MOST_BACKENDS

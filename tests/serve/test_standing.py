@@ -7,9 +7,9 @@ import pytest
 from tests.edge.house.replicas import serving
 from tests.scripted import scripted
 from vllm_gateway.admission.turnstile import Who
+from vllm_gateway.callers import Priority
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import ReplicasUnusable
-from vllm_gateway.exchange import Priority
 from vllm_gateway.serve.standing import open_standing
 from vllm_gateway.settings.model import Session, Settings, Upstream
 from vllm_gateway.upstream.replica import Replica

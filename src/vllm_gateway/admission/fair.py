@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from vllm_gateway.exchange import Priority
+from vllm_gateway.callers import Priority
 
 WEIGHTS = {Priority.INTERACTIVE: 16.0, Priority.STANDARD: 4.0, Priority.BATCH: 1.0}
 """How much of the tokens each class gets of the others' while all of them wait."""

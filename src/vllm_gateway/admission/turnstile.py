@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from vllm_gateway.admission.fair import WEIGHTS, FairQueue
+from vllm_gateway.callers import Priority
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import QueueFull, QueueTimeout, ReplicasUnusable
-from vllm_gateway.exchange import Priority
 from vllm_gateway.settings.admission import Queue
 
 _FIRST_GUESS_TOKENS = 256.0

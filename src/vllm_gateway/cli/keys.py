@@ -60,8 +60,8 @@ def create(
     from vllm_gateway.admission.keys.expiry import read_expiry  # noqa: PLC0415 - keeps --help quick
     from vllm_gateway.admission.keys.record import RecordInvalid, new_record  # noqa: PLC0415 - as above
     from vllm_gateway.admission.keys.secret import mint  # noqa: PLC0415 - as above
+    from vllm_gateway.callers import Allowance, Priority  # noqa: PLC0415 - as above
     from vllm_gateway.clock import SystemClock  # noqa: PLC0415 - as above
-    from vllm_gateway.exchange import Allowance, Priority  # noqa: PLC0415 - as above
 
     secret, wall = mint(), SystemClock().wall()
     try:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 
 from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.callers import Priority
 from vllm_gateway.dialects.live_usage import telling_usage
 from vllm_gateway.dialects.recovery.recovery import ChunkRecovery
 from vllm_gateway.dialects.recovery.safety import Ways, ways_of
 from vllm_gateway.errors import ModelUnknown, RouteUnsupported
-from vllm_gateway.exchange import Asked, Exchange, Priority, Sink
+from vllm_gateway.exchange import Asked, Exchange, Sink
 from vllm_gateway.pipeline.caching import Caching
 from vllm_gateway.pipeline.clamp import Clamp, max_model_len
 from vllm_gateway.pipeline.falling_back import Answer, FallingBack

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from vllm_gateway.admission.keys.record import KeyRecord, new_record
 from vllm_gateway.admission.keys.secret import mint
 from vllm_gateway.admission.keys.store import StoreUnusable, pick
-from vllm_gateway.exchange import Allowance, Priority
+from vllm_gateway.callers import Allowance, Priority
 
 WALL = 1_700_000_000.0
 

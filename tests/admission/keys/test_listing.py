@@ -7,7 +7,7 @@ import pytest
 from tests.admission.keys.making import WALL, made
 from vllm_gateway.admission.keys.listing import described, table
 from vllm_gateway.admission.keys.record import KeyRecord
-from vllm_gateway.exchange import Priority
+from vllm_gateway.callers import Priority
 
 SECRET, RECORD = made(expires=WALL + 60, models=("tiny",), rpm=5, priority=Priority.BATCH)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.admission.keys.making import WALL, made
 from vllm_gateway.admission.keys.record import KeyRecord, RecordInvalid, from_row, new_record
-from vllm_gateway.exchange import Allowance, Caller, Priority
+from vllm_gateway.callers import Allowance, Caller, Priority
 
 SECRET, RECORD = made()
 AMOUNTS = st.integers(min_value=0, max_value=1_000_000_000)

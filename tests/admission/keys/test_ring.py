@@ -16,9 +16,10 @@ from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.secret import digest, mint
 from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES
 from vllm_gateway.admission.keys.throttle import WRONG_KEYS
+from vllm_gateway.callers import ANONYMOUS, Allowance, Caller, Priority
 from vllm_gateway.clock import HandClock
 from vllm_gateway.errors import KeyRefused, KeysThrottled, KeysUnchecked
-from vllm_gateway.exchange import ANONYMOUS, Allowance, Caller, Headers, Priority
+from vllm_gateway.exchange import Headers
 from vllm_gateway.settings.admission import Auth
 
 ANN, BOB = "sk-ann-0123456789", "sk-bob-0123456789"

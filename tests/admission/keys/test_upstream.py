@@ -10,9 +10,10 @@ from vllm_gateway.admission.keys.secret import digest
 from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES
 from vllm_gateway.admission.keys.throttle import WRONG_KEYS, Throttle
 from vllm_gateway.admission.keys.upstream import HOLDS_S, MAX_KEYS, UpstreamKeys
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import HandClock
 from vllm_gateway.errors import KeyRefused, KeysThrottled, KeysUnchecked
-from vllm_gateway.exchange import Caller, Headers
+from vllm_gateway.exchange import Headers
 
 RIGHT, OTHER = b"sk-right-0123456", b"sk-other-0123456"
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -1,7 +1,7 @@
 """Which limits a request has to keep."""
 
 from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter, Meters
-from vllm_gateway.exchange import Allowance
+from vllm_gateway.callers import Allowance
 from vllm_gateway.settings.admission import Limits, LimitSet
 
 

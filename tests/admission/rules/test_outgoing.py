@@ -11,7 +11,8 @@ from tests.exchanges import OPERATIONS
 from vllm_gateway import codec
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.rules.owned import STRIPPED
-from vllm_gateway.exchange import ANONYMOUS, Asked, Caller
+from vllm_gateway.callers import ANONYMOUS, Caller
+from vllm_gateway.exchange import Asked
 from vllm_gateway.settings.model import Settings
 
 OWNED = [

@@ -10,8 +10,9 @@ from tests.edge.admin.desk import desk
 from vllm_gateway.admission.keys.record import new_record
 from vllm_gateway.admission.keys.secret import has_right_checksum, mint
 from vllm_gateway.admission.keys.stores.file import FileStore
+from vllm_gateway.callers import Allowance, Priority
 from vllm_gateway.errors import KeyRefused
-from vllm_gateway.exchange import Allowance, Headers, Priority
+from vllm_gateway.exchange import Headers
 
 FULL: dict[str, Any] = {
     "name": "the team",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.edge.admin.desk import desk
 from tests.exchanges import exchange
-from vllm_gateway.exchange import Caller
+from vllm_gateway.callers import Caller
 from vllm_gateway.outcomes import Outcome
 
 

@@ -4,9 +4,9 @@ import pytest
 from fastapi import Request
 
 from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.callers import ANONYMOUS
 from vllm_gateway.edge.house.callers import admitting, unless
 from vllm_gateway.errors import KeyRefused
-from vllm_gateway.exchange import ANONYMOUS
 from vllm_gateway.settings.admission import Auth
 
 

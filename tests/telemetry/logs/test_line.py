@@ -1,7 +1,8 @@
 """What the log says of a request."""
 
 from tests.exchanges import exchange
-from vllm_gateway.exchange import Caller, Exchange, Usage
+from vllm_gateway.callers import Caller
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.logs.line import line_of
 from vllm_gateway.trail import Trail

@@ -3,8 +3,9 @@
 from typing import Any
 
 from tests.exchanges import exchange
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import HandClock
-from vllm_gateway.exchange import Asked, Caller, Exchange, Usage
+from vllm_gateway.exchange import Asked, Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.metrics import definitions as of
 from vllm_gateway.telemetry.metrics.requests import MOST_KEYS, MOST_MODELS, Requests

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.exchanges import exchange
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import HandClock
-from vllm_gateway.exchange import Caller, Exchange, Usage
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.usage.record import UsageRecord, record_of
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from vllm_gateway.admission.keys.record import KeyRecord
 from vllm_gateway.admission.keys.store import KeyStore, StoreUnusable
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import KeysUnchecked
-from vllm_gateway.exchange import Caller
 from vllm_gateway.tasks import Tasks
 
 REFRESH_S = 2.0

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vllm_gateway.admission.keys.record import KeyRecord
-from vllm_gateway.exchange import Allowance
+from vllm_gateway.callers import Allowance
 
 _HEADS = ("ID", "NAME", "KEY", "MODELS", "LIMITS", "CLASS", "CREATED", "EXPIRES", "STATE")
 _LIMITS = {

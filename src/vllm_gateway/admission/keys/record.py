@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from vllm_gateway.admission.keys.secret import digest, hint
-from vllm_gateway.exchange import Allowance, Caller, Priority
+from vllm_gateway.callers import Allowance, Caller, Priority
 
 NO_LIMITS = Allowance()
 MAX_NAME_CHARACTERS = 64

@@ -12,9 +12,10 @@ from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES, keys_in, no_key, wro
 from vllm_gateway.admission.keys.store import KeyStore
 from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.admission.keys.upstream import Check, UpstreamKeys
+from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.clock import Clock, SystemClock
 from vllm_gateway.errors import KeysUnchecked
-from vllm_gateway.exchange import ANONYMOUS, Caller, Headers
+from vllm_gateway.exchange import Headers
 from vllm_gateway.settings.admission import Auth
 
 

@@ -8,9 +8,10 @@ from vllm_gateway.admission.keys.record import caller_id
 from vllm_gateway.admission.keys.secret import digest
 from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES, keys_in, no_key, wrong_key
 from vllm_gateway.admission.keys.throttle import Throttle
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import KeyRefused, KeysUnchecked
-from vllm_gateway.exchange import Caller, Headers
+from vllm_gateway.exchange import Headers
 from vllm_gateway.tasks import Tasks
 
 HOLDS_S = 5.0

@@ -5,7 +5,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Literal
 
-from vllm_gateway.exchange import Allowance
+from vllm_gateway.callers import Allowance
 from vllm_gateway.settings.admission import Limits, LimitSet
 
 MINUTE_S = 60.0

@@ -8,7 +8,8 @@ from vllm_gateway import codec
 from vllm_gateway.admission.members import edited
 from vllm_gateway.admission.rules.billing import system_without_billing
 from vllm_gateway.admission.rules.owned import STRIPPED
-from vllm_gateway.exchange import Asked, Caller
+from vllm_gateway.callers import Caller
+from vllm_gateway.exchange import Asked
 from vllm_gateway.settings.model import Settings
 
 _REPLY_FIELDS = {

@@ -12,9 +12,9 @@ from vllm_gateway.admission.keys.listing import described
 from vllm_gateway.admission.keys.record import MAX_NAME_CHARACTERS, KeyRecord, RecordInvalid, new_record
 from vllm_gateway.admission.keys.secret import mint
 from vllm_gateway.admission.keys.store import KeyStore, NameAmbiguous, StoreUnusable
+from vllm_gateway.callers import Allowance, Priority
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import FieldInvalid, KeysUnchecked, PathUnknown
-from vllm_gateway.exchange import Allowance, Priority
 
 _Amount = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
 _Model = Annotated[str, Field(min_length=1, max_length=256)]

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 
 from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.edge.lane import address_of
-from vllm_gateway.exchange import ANONYMOUS, Caller
 
 Admit = Callable[[Request], Awaitable[Caller]]
 """A dependency of routes: gives the caller, or raises `KeyRefused`."""

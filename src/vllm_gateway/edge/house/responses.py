@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
+from vllm_gateway.callers import Caller
 from vllm_gateway.dialects.kept_responses import listed, page
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.errors import FieldInvalid
-from vllm_gateway.exchange import Caller
 from vllm_gateway.sessions.responses import Responses
 
 

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import StreamingResponse
 
 from vllm_gateway import codec
+from vllm_gateway.callers import Caller
 from vllm_gateway.dialects.sessions import whole_seconds
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.edge.house.texts import ModelName, Prompt, Screen, Title
-from vllm_gateway.exchange import Caller
 from vllm_gateway.sessions import export
 from vllm_gateway.sessions.book import Book
 from vllm_gateway.sessions.model import Message, Session

@@ -9,9 +9,9 @@ from tests.admission.keys.stores.conftest import Open
 from tests.waiting import PATIENCE_S
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.store import NameAmbiguous, StoreUnusable
+from vllm_gateway.callers import Priority
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import KeyRefused
-from vllm_gateway.exchange import Priority
 from vllm_gateway.settings.admission import Auth
 
 
