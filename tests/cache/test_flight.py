@@ -72,6 +72,16 @@ async def test_who_comes_when_the_first_has_gone_is_not_the_first() -> None:
     assert (b"x-ratelimit", b"1") not in sink.headers
 
 
+async def test_where_nobody_was_asked_nothing_is_said_of_it() -> None:
+    """A caller who has reached its limit reads of the limit only."""
+    one = flight()
+    one.exchange.told = [(b"x-ratelimit", b"0")]
+    seat, exchange = board(one, Notes(), mark=Mark.MISS)
+    one.land(BudgetSpent("b"))
+    seat.leave()
+    assert exchange.told == [(b"x-ratelimit", b"0")]
+
+
 async def test_a_reply_that_has_begun_is_not_begun_again() -> None:
     """A stream may have said already that somebody is there."""
     one, first = flight(), Notes()

@@ -327,7 +327,8 @@ class Seat:
         for name in _TAKEN_OVER:
             setattr(exchange, name, getattr(flown, name))
         self._take_over_head()
-        exchange.told = marked(flown.told, self.mark)
+        was_asked = flown.attempts > 0 or self._is_begun
+        exchange.told = marked(flown.told, self.mark if was_asked else Mark.NONE)
 
     def _take_over_head(self) -> None:
         """Note how the reply begins; it may have begun already, as a stream that says that somebody is there."""
