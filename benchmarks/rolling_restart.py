@@ -256,9 +256,8 @@ async def measure(folder: Path, requests: int, *, callers: int, delay_s: float) 
                 statuses += await roll(behind, balancer)
         telling.cancel()
         print(f"{count.total} requests in {SystemClock.now() - began:.0f} s, {len(statuses)} restarts")
-        print(
-            f"exit statuses {sorted(set(statuses))}, connections {list(balancer.sent.values())}, refused {balancer.refused}"
-        )
+        print(f"exit statuses {sorted(set(statuses))}")
+        print(f"connections {list(balancer.sent.values())}, {balancer.refused} came to nothing")
     for kind, number in sorted(count.answered.items()):
         print(f"{kind:28} {number:6} answered")
     print(f"{'failed':28} {count.failed.total():6}")
