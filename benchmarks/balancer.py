@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import http.client
+import logging
 from collections.abc import Sequence
 from typing import Self
 
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.tasks import Tasks
 
+log = logging.getLogger(__name__)
+
 _PIECE_BYTES = 65_536
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 """How long a connection waits for a server that is ready."""
 _PROBE = b"GET /readyz HTTP/1.1\r\nhost: balancer\r\nconnection: close\r\n\r\n"
 _ANSWER_S = 5.0
@@ -69,7 +72,8 @@ class Balancer:
         try:
             port = await self._next()
             other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as fault:
+            log.warning("a connection came to nothing: %r", fault)
             self.refused += 1
             writer.transport.abort()
             return

@@ -256,7 +256,8 @@ async def measure(folder: Path, requests: int, *, callers: int, delay_s: float) 
                 statuses += await roll(behind, balancer)
         telling.cancel()
         print(f"{count.total} requests in {SystemClock.now() - began:.0f} s, {len(statuses)} restarts")
-        print(f"exit statuses {sorted(set(statuses))}, connections {list(balancer.sent.values())}")
+        print(f"exit statuses {sorted(set(statuses))}")
+        print(f"connections {list(balancer.sent.values())}, {balancer.refused} came to nothing")
     for kind, number in sorted(count.answered.items()):
         print(f"{kind:28} {number:6} answered")
     print(f"{'failed':28} {count.failed.total():6}")
@@ -277,6 +278,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, default=12)
     parser.add_argument("--delay", type=float, default=DELAY_S, help="drain_delay_s of the gateways")
     asked = parser.parse_args()
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(message)s")
     with tempfile.TemporaryDirectory() as name, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(measure(Path(name), asked.requests, callers=asked.callers, delay_s=asked.delay))
 

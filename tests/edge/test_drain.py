@@ -198,6 +198,7 @@ async def test_behind_the_delay_old_connections_are_answered_and_new_ones_refuse
         assert DONE in await streamed[0].readuntil(b"0\r\n\r\n")
         told = await asked_on(*streamed, b"GET /livez")
         assert "connection: close" in told
+        door.stop()
 
 
 async def test_without_a_delay_new_work_is_refused_on_old_connections_too() -> None:

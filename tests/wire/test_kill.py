@@ -30,7 +30,7 @@ async def speak(http: httpx2.AsyncClient, session_id: str, acknowledged: list[st
 
 
 async def test_acknowledged_turns_survive_a_kill(tmp_path: Path) -> None:
-    """Eight conversations, streamed and not, and the process is killed: every turn whose end was seen is there."""
+    """D-09: eight conversations and a kill: the file is whole, and every turn whose end was seen is there."""
     acknowledged: list[str] = []
     async with replica() as sim:
         settings = {"GATEWAY_PORT": "0", "VLLM_BASE_URL": f"{sim.url}/v1", "DEFAULT_MODEL": "sim-small"}

@@ -22,7 +22,7 @@ SLOW = fast(itl_ms=4)
 
 
 async def test_no_open_stream_notices_a_reload() -> None:
-    """Twenty streams go on while everything around them is made anew and one of two replicas leaves: all end well."""
+    """D-11: twenty streams go on while all around them is made anew and one of two replicas leaves: all end well."""
     async with operated(SLOW, SLOW, SLOW, used=2) as run:
         http = run.door.http
         streams = [Streamed(http, f"Question {number}", tokens=100) for number in range(20)]
@@ -80,7 +80,7 @@ async def test_what_stays_keeps_its_name_its_connections_and_what_is_known_of_it
 
 
 async def test_wrong_settings_change_nothing() -> None:
-    """The answer says what is wrong; what counted before still counts."""
+    """D-11: the answer says what is wrong; what counted before still counts."""
     async with operated(fast(), aliases={"mine": MODEL}) as run:
         before = run.door.parts.pipeline
         run.found.append(SettingsInvalid([Problem("gateway.yaml:3", "must be a number", ("port",))]))

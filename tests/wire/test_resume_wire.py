@@ -51,7 +51,7 @@ async def test_an_answer_that_breaks_off_at_once_begins_anew(path: str, fault: s
 @ROUTES
 @pytest.mark.parametrize("token", [0, 1, 2, 10, TOKENS - 1, TOKENS])
 async def test_a_reset_behind_any_token_is_not_noticed(path: str, token: int) -> None:
-    """F-03: before the first, behind the last or between, the stream is whole, no token is lost and none told twice."""
+    """F-03, D-02: before the first, behind the last or between, the stream is whole: no token lost, none twice."""
     async with fragile() as run:
         body = BODIES[path] | {"return_token_ids": True}
         wanted = told(await run.stream(path, body))
@@ -233,7 +233,7 @@ async def test_a_caller_who_leaves_before_the_change_causes_none() -> None:
 
 @pytest.mark.parametrize("kind", [{}, REPLAYED["choices"]])
 async def test_the_bill_is_that_of_one_whole_answer(kind: dict[str, Any]) -> None:
-    """Tokens that two replicas worked on are counted once."""
+    """D-05: tokens that two replicas worked on are counted once."""
     bills = []
     for faults in ([], ["reset@7"]):
         async with fragile(limits={"tokens_per_day": 100_000}) as run:

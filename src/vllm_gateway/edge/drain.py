@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
 from vllm_gateway.clock import Clock
@@ -13,9 +14,9 @@ from vllm_gateway.telemetry.ledger import Ledger
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.05
-_QUIET_S = 1.0
-"""How long nothing may have come on old connections before they are closed: whoever has just got an answer there may be
-asking again."""
+_QUIET_S = 7.0
+"""How long nothing may have come on old connections before they are closed: the pools of most clients use one again
+for five seconds, and see late that it is gone."""
 _FAREWELL_S = 1.0
 """How long the last error events may take to leave."""
 
@@ -34,6 +35,8 @@ class Drain:
         self._delay_s = delay_s
         self._drain_s = drain_s
         self._clock = clock
+        self._busy_at = 0.0
+        """When something was under way last."""
 
     def take_over(self, pipeline: Pipeline, *, delay_s: float, drain_s: float) -> None:
         """End what this pipeline runs, and give it so many seconds."""
@@ -44,12 +47,13 @@ class Drain:
     async def run(self, is_forced: Callable[[], bool]) -> None:
         """Refuse new work after the delay, wait for the old, and tell what then still runs that it is over."""
         quiet_s = 0.0
+        self._busy_at = self._clock.now()
         if self._delay_s:
             quiet_s = _QUIET_S
             self._pipeline.still_takes = _everything
             self._pipeline.is_draining = True
             log.info("not ready any more; new requests are answered for another %g s", self._delay_s)
-            await self._wait(self._delay_s, is_forced, quiet_s=self._delay_s)
+            await self._wait(self._delay_s, is_forced, quiet_s=math.inf)
             self._pipeline.still_takes = _is_expected
         self._pipeline.is_draining = True
         if self._ledger.live:
@@ -62,10 +66,10 @@ class Drain:
     async def _wait(self, at_most_s: float, is_forced: Callable[[], bool], *, quiet_s: float = 0.0) -> None:
         """Wait until nothing has been under way for a while, but not for ever."""
         now = self._clock.now()
-        until, quiet_until = now + at_most_s, now + quiet_s
-        while not is_forced() and now < until and (self._ledger.live or now < quiet_until):
+        until = now + at_most_s
+        while not is_forced() and now < until and (self._ledger.live or now < self._busy_at + quiet_s):
             if self._ledger.live:
-                quiet_until = now + quiet_s
+                self._busy_at = now
             await asyncio.sleep(_LOOK_S)
             now = self._clock.now()
 

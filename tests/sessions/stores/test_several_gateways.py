@@ -43,7 +43,7 @@ def assert_all_there(texts: Sequence[str], acknowledged: Sequence[tuple[int, str
 
 
 async def test_no_turn_is_lost_between_many_callers(place: Place) -> None:
-    """Of two gateways, on the same session: every acknowledged turn is there once, and in its place."""
+    """D-08: of two gateways, on one session: every acknowledged turn is there once, and in its place."""
     stores = place.open(), place.open()
     await stores[0].create(session(SESSION))
     said_by = [[f"{caller}-{number}" for number in range(5)] for caller in range(8)]
@@ -82,7 +82,7 @@ async def test_stores_that_are_opened_at_once_make_one_place(lasting_place: Plac
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_killed_gateway_loses_nothing_it_has_acknowledged(lasting_place: Place, seed: int) -> None:
-    """Killed at any moment of a thousand turns: all that it has told are there, and at most one more."""
+    """D-09: killed at any moment of a thousand turns: all that it has told are there, and at most one more."""
     store = lasting_place.open()
     await store.create(session(SESSION))
     process = await started(lasting_place, "only", TURNS)

@@ -26,7 +26,7 @@ def sql_place(request: pytest.FixtureRequest) -> Place:
 
 
 async def test_a_store_of_a_newer_version_is_left_alone(sql_place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """Callers and the log are told why; nothing is written."""
+    """D-12: callers and the log are told why; nothing is written."""
     first, second = sql_place.open(), sql_place.open()
     assert isinstance(first, SqlStore)
     await first.create(session())

@@ -25,7 +25,7 @@ async def two_gateways(place: Place) -> AsyncIterator[tuple[Gateway, Gateway]]:
 
 
 async def test_turns_of_one_session_through_two_gateways_are_all_kept_in_order(lasting_place: Place) -> None:
-    """Ten turns at once, half of them through each: all answered, none lost, none between another's two messages."""
+    """D-08: ten turns at once, half of them through each: all answered, none lost, none within another."""
     async with two_gateways(lasting_place) as doors:
         session_id = await new(doors[0])
         words = [f"word-{number}" for number in range(10)]

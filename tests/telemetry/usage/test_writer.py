@@ -164,7 +164,7 @@ def _kept(path: Path, name: str) -> list[int]:
 
 
 def test_a_process_that_is_killed_loses_the_last_second_at_most(ledger_file: Path) -> None:
-    """Whatever it had taken before that is there, once and without gaps; the other process loses nothing."""
+    """D-04: whatever it had taken before that is there, once and without gaps; the other process loses nothing."""
     killed, other = _busy(ledger_file, "killed"), _busy(ledger_file, "other", 3_000)
     assert killed.stdout is not None
     lines = [killed.stdout.readline() for _ in range(350)]
