@@ -13,6 +13,7 @@ from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.cache.shelf import Shelf
+from vllm_gateway.cache.store import SharedStore, Store
 from vllm_gateway.clock import HandClock
 from vllm_gateway.dialects.sse import payloads
 from vllm_gateway.exchange import Asked, Caller, Exchange, Headers, Sink, Usage
@@ -136,19 +137,25 @@ class Cached:
         keeps: bool = True,
         any_temperature: bool = False,
         max_answer_bytes: int = 100_000,
-        shared: MemoryStore | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
         """Have one; what is sent under a key is shared with those that were given the same place."""
         self.clock = HandClock()
         self.replica = Replica()
+        self.once = self._shelf(86_400, max_answer_bytes, shared)
         self.caching = Caching(
             answers=self._shelf(600, max_answer_bytes) if keeps else None,
-            once=self._shelf(86_400, max_answer_bytes, shared),
+            once=self.once,
             outgoing=Outgoing(Settings()),
             clock=self.clock,
             any_temperature=any_temperature,
         )
         self.tasks = Tasks("callers")
+
+    async def close(self) -> None:
+        """Let go of the places where answers are kept."""
+        await self.caching.close()
+        await self.once.close()
 
     def start(self, reply: "Reply", *, bill: Bill | None = None) -> "asyncio.Task[None]":
         """Have a caller ask."""
@@ -167,8 +174,8 @@ class Cached:
             exchange, exchange.asked, reply.sink, self.replica.relay, model=exchange.model or "", route="r", bill=bill
         )
 
-    def _shelf(self, ttl_s: float, most: int, shared: MemoryStore | None = None) -> Shelf:
-        store = MemoryStore(self.clock, max_bytes=10_000_000) if shared is None else shared
+    def _shelf(self, ttl_s: float, most: int, shared: SharedStore | None = None) -> Shelf:
+        store: Store = MemoryStore(self.clock, max_bytes=10_000_000) if shared is None else shared
         claims = None if shared is None else Claims(shared)
         return Shelf(store, ttl_s=ttl_s, max_answer_bytes=most, claims=claims)
 

@@ -132,6 +132,7 @@ async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncI
 async def open_counts(settings: Settings, clock: Clock) -> AsyncIterator[Limiter]:
     """Open the place where it is counted what callers have used."""
     limiter = open_limiter(settings.limits, settings.state, clock, gateways=settings.workers)
+    await limiter.open()
     try:
         yield limiter
     finally:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.admission.limits.redis_process import RedisProcess
 from tests.admission.limits.wishes import budget, left_of, per_minute, slots, tokens
+from tests.waiting import until
 from vllm_gateway.admission.limits.fallback import ERRORS_IN_A_ROW, FallbackLimiter
 from vllm_gateway.admission.limits.memory import MemoryLimiter
 from vllm_gateway.admission.limits.redis import RedisLimiter
@@ -57,6 +58,19 @@ async def test_workers_share_before_redis_has_told_of_any() -> None:
     limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()), gateways=3)
     assert left_of(await limiter.reserve("a", [per_minute(9)])) == [2]
     await limiter.close()
+
+
+@pytest.mark.servers
+async def test_gateways_know_of_each_other_before_the_first_request(redis_process: RedisProcess) -> None:
+    """So that the shares are right when Redis goes at the first one."""
+    limiters = [_limiter(redis_process.url) for _ in range(3)]
+    for limiter in limiters:
+        await limiter.open()
+    await until(lambda: limiters[0]._gateways == 3, within_s=20)
+    redis_process.kill()
+    assert left_of(await limiters[0].reserve("a", [per_minute(9)])) == [2]
+    for limiter in limiters:
+        await limiter.close()
 
 
 async def test_an_absent_redis_is_not_asked_again_and_again() -> None:

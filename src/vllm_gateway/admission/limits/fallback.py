@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 ERRORS_IN_A_ROW = 5
 """So many, and Redis is not asked any more until it answers a question that no request waits for."""
 ANNOUNCE_S = 1.0
+_OPENING_ASKS = 2
+"""The first may be late because it has the way to Redis opened."""
 _SENTENCE = "The tokens that are left cannot be counted right now. Try again in a moment."
 _RETRY_AFTER_S = 5.0
 
@@ -60,14 +62,19 @@ class FallbackLimiter:
         self._tasks = Tasks("limits")
         self.counters: Counter[str] = shared.counters
 
+    async def open(self) -> None:
+        """Go to Redis and tell it of this gateway, so that neither is left to the first requests; go on telling it."""
+        for _ in range(_OPENING_ASKS):
+            await self._ask()
+        self._stay_in_touch()
+
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
         Raises:
             BudgetUnchecked: one of them is a budget, and Redis does not answer.
         """
-        if self._in_touch is None:
-            self._in_touch = self._tasks.start(self._keep_in_touch(), name="keep in touch")
+        self._stay_in_touch()
         if not self._is_away:
             try:
                 reserved = await self._shared.reserve(name, meters)
@@ -134,6 +141,10 @@ class FallbackLimiter:
         if self._errors >= ERRORS_IN_A_ROW and not self._is_away:
             self._is_away = True
             log.error("limits are counted by this gateway alone: redis does not work: %s", fault)
+
+    def _stay_in_touch(self) -> None:
+        if self._in_touch is None:
+            self._in_touch = self._tasks.start(self._keep_in_touch(), name="keep in touch")
 
     async def _keep_in_touch(self) -> None:
         """Announce this gateway again and again; the answer tells that Redis is back, and no request waits for it."""

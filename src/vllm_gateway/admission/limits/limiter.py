@@ -47,6 +47,10 @@ class Limiter(Protocol):
     counters: Counter[str]
     """How often the limiter could not do what it is there for, by what it did instead."""
 
+    async def open(self) -> None:
+        """Get ready, within a moment; what is not there yet is no obstacle."""
+        ...
+
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what the request `name` wants of all `meters`, or nothing of any."""
         ...

@@ -97,6 +97,9 @@ class MemoryLimiter:
             self._add(meter, tokens, now, opened.day)
         return True
 
+    async def open(self) -> None:
+        """Do nothing: it is where the gateway is."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -56,6 +56,9 @@ class RedisLimiter:
         self._announce = script(redis_scripts.ANNOUNCE)
         self.counters: Counter[str] = Counter()
 
+    async def open(self) -> None:
+        """Do nothing: the first command opens the way."""
+
     async def reserve(self, name: str, meters: Sequence[Meter]) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
