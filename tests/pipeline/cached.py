@@ -13,6 +13,7 @@ from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.cache.claims import Claims
 from vllm_gateway.cache.memory import MemoryStore
 from vllm_gateway.cache.shelf import Shelf
+from vllm_gateway.cache.store import SharedStore, Store
 from vllm_gateway.callers import Caller
 from vllm_gateway.clock import HandClock
 from vllm_gateway.dialects.sse import payloads
@@ -136,16 +137,17 @@ class Cached:
         keeps: bool = True,
         any_temperature: bool = False,
         max_answer_bytes: int = 100_000,
-        shared: MemoryStore | None = None,
+        shared: SharedStore | None = None,
         screen: str = "",
     ) -> None:
         """Have one; what is sent under a key is shared with those that were given the same place."""
         self.origin: tuple[str, ...] = ("r",)
         self.clock = HandClock()
         self.replica = Replica()
+        self.once = self._shelf(86_400, max_answer_bytes, shared)
         self.caching = Caching(
             answers=self._shelf(600, max_answer_bytes) if keeps else None,
-            once=self._shelf(86_400, max_answer_bytes, shared),
+            once=self.once,
             outgoing=Outgoing(Settings()),
             clock=self.clock,
             max_bytes=10_000_000,
@@ -153,6 +155,11 @@ class Cached:
             screen=screen,
         )
         self.tasks = Tasks("callers")
+
+    async def close(self) -> None:
+        """Let go of the places where answers are kept."""
+        await self.caching.close()
+        await self.once.close()
 
     def start(self, reply: "Reply", *, bill: Bill | None = None) -> "asyncio.Task[None]":
         """Have a caller ask."""
@@ -177,8 +184,8 @@ class Cached:
             bill=bill,
         )
 
-    def _shelf(self, ttl_s: float, most: int, shared: MemoryStore | None = None) -> Shelf:
-        store = MemoryStore(self.clock, max_bytes=10_000_000) if shared is None else shared
+    def _shelf(self, ttl_s: float, most: int, shared: SharedStore | None = None) -> Shelf:
+        store: Store = MemoryStore(self.clock, max_bytes=10_000_000) if shared is None else shared
         claims = None if shared is None else Claims(shared)
         return Shelf(store, ttl_s=ttl_s, max_answer_bytes=most, claims=claims)
 

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,13 @@ async def several(
             process.kill()
         async with asyncio.timeout(PATIENCE_S):
             await process.communicate()  # which ends when the last of them has: all hold its output open
+
+
+async def met(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return when it holds; what is looked at lies in other processes."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await condition():  # noqa: ASYNC110 - they tell nobody
+            await asyncio.sleep(0.05)
 
 
 def children_of(pid: int) -> list[int]:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -11,33 +13,35 @@ import pytest
 from tests.admission.limits.redis_process import RedisProcess
 from tests.serve.test_running import run_to_its_end, write_settings
 from tests.waiting import until
-from tests.wire.several import CHAT, HELLO, PATIENCE_S, QUICK, SLOW, Several, is_running, several
+from tests.wire.several import CHAT, HELLO, PATIENCE_S, QUICK, SLOW, Several, is_running, met, several
+from tests.wire.sims import fast
 from tests.wire.test_earlier_deployments import replica
 from vllm_gateway.sim import RunningSim
+from vllm_gateway.telemetry.usage.database import TABLE
 
-LIMIT = 20
+BUDGET = 400
 pytestmark = pytest.mark.timeout(300)
 
 
-async def stream(door: Several, tokens: int) -> str:
-    """Ask for an answer that takes fifty tokens a second, over a connection of its own."""
-    body = {**HELLO, "stream": True, "max_tokens": tokens, "ignore_eos": True}
+async def stream(door: Several) -> str:
+    """Ask for an answer of a hundred tokens, over a connection of its own."""
+    body = {**HELLO, "stream": True, "max_tokens": 100, "ignore_eos": True}
     return (await door.http.post(CHAT, json=body, headers={"connection": "close"})).text
 
 
-async def streaming(door: Several, sim: RunningSim, count: int, *, tokens: int = 100) -> "asyncio.Future[list[str]]":
+async def streaming(door: Several, sim: RunningSim, count: int) -> "asyncio.Future[list[str]]":
     """Begin so many streams; return when all of them are under way."""
-    streams = asyncio.gather(*(stream(door, tokens) for _ in range(count)))
+    streams = asyncio.gather(*(stream(door) for _ in range(count)))
     await until(lambda: sum(seen.target == CHAT for seen in sim.log.requests) == count, within_s=PATIENCE_S)
     return streams
 
 
 async def test_all_workers_serve_at_one_port(tmp_path: Path) -> None:
     """The banner is printed once, connections are spread over both, and the admin routes tell of all of them."""
-    async with replica(SLOW) as sim, several(tmp_path, sim.url) as door:
+    async with replica(fast(itl_ms=1000)) as sim, several(tmp_path, sim.url) as door:
         assert len(door.workers) == 2
         assert door.printed.count("vllm-gateway on") == 1
-        streams = await streaming(door, sim, 40, tokens=5_000)
+        streams = await streaming(door, sim, 40)
         assert min(door.connections()) >= 8
         assert len((await door.admin.get("/admin/requests")).json()["data"]) == 40
         (told,) = (await door.admin.get("/admin/replicas")).json()["data"]
@@ -170,6 +174,30 @@ async def test_a_request_with_a_name_is_answered_once_by_all_workers(tmp_path: P
         assert sum(seen.target == CHAT for seen in sim.log.requests) == 1
 
 
+async def test_every_request_is_in_the_ledger_once(tmp_path: Path) -> None:
+    """All workers write into one file, and whichever is asked tells of all of them; the end of both loses nothing."""
+    async with replica() as sim, several(tmp_path, sim.url, settings="usage: {backend: sqlite}\n") as door:
+        assert set(await door.statuses(60)) == {200}
+
+        async def is_told() -> bool:
+            rows = (await door.admin.get("/admin/usage?group=model")).json()["data"]
+            return [(row["requests"], row["completion_tokens"]) for row in rows] == [(60, 240)]
+
+        await met(is_told)
+        assert set(await door.statuses(20)) == {200}
+        assert await door.stopped() == 0
+    assert rows_and_writers(tmp_path) == (80, 2)
+
+
+def rows_and_writers(folder: Path) -> tuple[int, int]:
+    """Return how many requests a ledger has, and of how many processes."""
+    (file,) = folder.rglob("usage.sqlite")
+    with closing(sqlite3.connect(file)) as ledger:
+        found = ledger.execute(f"SELECT count(*), count(DISTINCT writer) FROM {TABLE}")  # noqa: S608 - a constant
+        rows, writers = found.fetchone()
+        return rows, writers
+
+
 async def test_the_embedded_engine_is_there_once(tmp_path: Path) -> None:
     """All workers use the same, and one that is killed comes back at its place."""
     async with several(tmp_path) as door:
@@ -197,15 +225,17 @@ async def test_workers_that_nobody_watches_any_more_stop(tmp_path: Path) -> None
 
 @pytest.mark.servers
 async def test_limits_in_redis_are_exact_over_all_workers(tmp_path: Path) -> None:
-    """So many requests are let in, whichever worker they come to."""
+    """So many tokens are spent, whichever worker they come to; while Redis is too slow a budget lets nobody in."""
     redis = RedisProcess()
     redis.start()
-    settings = f"limits:\n  backend: redis\n  requests_per_minute: {LIMIT}\nstate:\n  redis_url: {redis.url}\n"
+    settings = f"limits:\n  backend: redis\n  tokens_per_day: {BUDGET}\nstate:\n  redis_url: {redis.url}\n"
     try:
         async with replica() as sim, several(tmp_path, sim.url, settings=settings) as door:
-            statuses = [status for _ in range(LIMIT) for status in await door.statuses(3)]
-            assert sorted(set(statuses)) == [200, 429]
-            assert LIMIT <= statuses.count(200) <= LIMIT + 2  # some become free while it lasts
+            replies = [reply for _ in range(20) for reply in await asyncio.gather(*(door.chat() for _ in range(6)))]
+            spent = [reply.json()["usage"]["total_tokens"] for reply in replies if reply.status_code == 200]
+            assert 429 in {reply.status_code for reply in replies}
+            assert BUDGET / 2 <= sum(spent) <= BUDGET
+            assert sum(spent) / len(spent) * len(replies) > 2 * BUDGET  # enough for both to spend it each for itself
     finally:
         redis.close()
 

@@ -97,8 +97,8 @@ class Cache(Section):
     """`true` also keeps answers that were drawn by chance (temperature above 0)."""
 
     max_bytes: Positive = 268_435_456
-    """Bytes that the `memory` backend holds; what was not asked for for the longest time is dropped first. Answers that
-    are still under way hold as much again."""
+    """Bytes that the `memory` backend holds, all workers together; what was not asked for for the longest time is
+    dropped first. Answers that are still under way hold as much again."""
 
     max_answer_bytes: Positive = 1_048_576
     """Answers larger than this are not kept."""

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 ERRORS_IN_A_ROW = 5
 """So many, and Redis is not asked any more until it answers a question that no request waits for."""
 ANNOUNCE_S = 1.0
+_OPENING_ASKS = 2
+"""The first may be late because it has the way to Redis opened."""
 _SENTENCE = "The tokens that are left cannot be counted right now. Try again in a moment."
 _RETRY_AFTER_S = 5.0
 
@@ -60,8 +62,9 @@ class FallbackLimiter:
         self.counters: Counter[str] = shared.counters
 
     async def open(self) -> None:
-        """Make this gateway known to the others before its first request, so that shares are right from then on."""
-        await self._ask()
+        """Go to Redis and tell it of this gateway, so that neither is left to the first requests; go on telling it."""
+        for _ in range(_OPENING_ASKS):
+            await self._ask()
         self._tasks.start(self._keep_in_touch(), name="keep in touch")
 
     async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:

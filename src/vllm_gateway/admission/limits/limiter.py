@@ -48,7 +48,7 @@ class Limiter(Protocol):
     """How often the limiter could not do what it is there for, by what it did instead."""
 
     async def open(self) -> None:
-        """Begin; a place that is away does not keep anybody from it."""
+        """Get ready, within a moment; what is not there yet is no obstacle."""
         ...
 
     async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:

@@ -66,7 +66,7 @@ class RedisLimiter:
         self.counters: Counter[str] = Counter()
 
     async def open(self) -> None:
-        """Do nothing yet: Redis is reached for with the first command."""
+        """Do nothing: the first command opens the way."""
 
     async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
