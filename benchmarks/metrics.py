@@ -2,8 +2,8 @@
 
 The first table is what a request pays, counted in one process without sockets. The second is one scrape of a gateway
 before 20 replicas that tell as much as a real vLLM does, every page new, as after a round of looks: how long it takes,
-and for how long at a time it keeps everything else in the process waiting. All of it is CPU time, so that a busy machine
-does not show.
+and for how long at a time it keeps everything else in the process waiting. All of it is CPU time, so that a
+busy machine does not show.
 """
 
 import asyncio
