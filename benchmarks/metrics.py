@@ -2,8 +2,8 @@
 
 The first table is what a request pays, counted in one process without sockets. The second is one scrape of a gateway
 before 20 replicas that tell as much as a real vLLM does, every page new, as after a round of looks: how long it takes,
-and for how long at a time it keeps everything else in the process waiting. All of it is CPU time, so a busy machine
-does not show.
+and for how long at a time it keeps everything else in the process waiting. All of it is CPU time, so that a
+busy machine does not show.
 """
 
 import asyncio
@@ -15,10 +15,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from vllm_gateway import codec
-from vllm_gateway.callers import Caller
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.dialects.operations import build_operations
-from vllm_gateway.exchange import Exchange, Usage
+from vllm_gateway.exchange import Caller, Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.serve.assembly import Parts, build
 from vllm_gateway.settings.model import Session, Settings, Upstream

@@ -24,7 +24,7 @@ from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.replica import Replica
 
 MOST_BACKENDS = 500
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 """How long the other workers may take to tell; one that does not is told of by what it told last."""
 _REDIS_ERRORS = "redis_errors"
 
