@@ -15,9 +15,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from vllm_gateway import codec
+from vllm_gateway.callers import Caller
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.dialects.operations import build_operations
-from vllm_gateway.exchange import Caller, Exchange, Usage
+from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.serve.assembly import Parts, build
 from vllm_gateway.settings.model import Session, Settings, Upstream

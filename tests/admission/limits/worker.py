@@ -1,36 +1,44 @@
-"""A gateway's limiter in a process of its own: asks steadily, and prints how many were let in, and when."""
+"""A gateway's limiter in a process of its own: asks for tokens steadily, and prints how many it got, and when."""
 
 import asyncio
 import sys
 import time
 
-from tests.admission.limits.wishes import per_second
+from tests.admission.limits.wishes import tokens
 from vllm_gateway.admission.limits.redis import RedisLimiter
-
-GATEWAYS = 3
-"""All begin when the last of them is there."""
 
 
 async def ask(url: str, name: str, amount: int, per_s: float, seconds: float) -> None:
-    """Ask `per_s` times a second, however long the answers take."""
-    limiter = RedisLimiter(url, limit_s=5.0)
-    while await limiter.announce(name) < GATEWAYS:  # noqa: ASYNC110 - there is no event for that
-        await asyncio.sleep(0.005)
+    """Ask for one token `per_s` times a second, however long the answers take.
+
+    Says that it is there, and begins when it is sent a line. Prints how many it got, when the last answer had come, and
+    when the last request was sent that was refused.
+    """
+    limiter = RedisLimiter(url, limit_s=30.0)
+    await limiter.announce(name)
+    sys.stdout.write("here\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     allowed = 0
-    first = last = time.perf_counter()
+    refused_at = 0.0
+    first = time.perf_counter()
 
     async def once(number: int) -> None:
-        nonlocal allowed, last
-        allowed += (await limiter.reserve(f"{name}-{number}", [per_second(amount)])).is_admitted
-        last = time.perf_counter()
+        nonlocal allowed, refused_at
+        sent_at = time.perf_counter()
+        if (await limiter.reserve(f"{name}-{number}", [tokens(amount, 1)])).is_admitted:
+            allowed += 1
+        else:
+            refused_at = max(refused_at, sent_at)
 
     asked = []
     for number in range(int(per_s * seconds)):
         await asyncio.sleep(max(0.0, first + number / per_s - time.perf_counter()))
         asked.append(asyncio.get_running_loop().create_task(once(number)))
     await asyncio.gather(*asked)
+    last = time.perf_counter()
     await limiter.close()
-    sys.stdout.write(f"{allowed} {first} {last}\n")
+    sys.stdout.write(f"{allowed} {last} {refused_at}\n")
 
 
 if __name__ == "__main__":
