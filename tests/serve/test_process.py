@@ -1,6 +1,7 @@
 """One process that serves; its server is seen in `test_running.py`."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,10 @@ from vllm_gateway.serve.process import first_words, loop_factory, say, server_co
 from vllm_gateway.settings import Settings
 
 
-async def test_the_first_words_tell_what_is_there_and_a_line_that_works() -> None:
+async def test_the_first_words_tell_what_is_there_and_a_line_that_works(tmp_path: Path) -> None:
     """Where the gateway and its admin routes are, how many replicas are usable, and a model that can be asked for."""
     async with scripted(serving("m")) as one:
-        settings = settings_of(one.url, auth={"mode": "keys"})
+        settings = settings_of(one.url, auth={"mode": "keys", "keys_file": str(tmp_path / "keys")})
         with listen("127.0.0.1", 0, cure="") as listener, listen("127.0.0.1", 0, cure="") as beside:
             async with build(settings) as parts:
                 words = first_words(settings, parts, listener, beside)

@@ -174,6 +174,22 @@ async def test_a_request_with_a_name_is_answered_once_by_all_workers(tmp_path: P
         assert sum(seen.target == CHAT for seen in sim.log.requests) == 1
 
 
+async def test_a_conversation_goes_on_in_any_worker(tmp_path: Path) -> None:
+    """In one file: turns that are said at the same time are remembered one behind the other, none is lost."""
+    async with replica() as sim, several(tmp_path, sim.url) as door:
+        session = (await door.http.post("/v1/sessions", json={})).json()["id"]
+
+        async def say(number: int) -> int:
+            body = {"message": f"This is {number}.", "max_tokens": 4}
+            path = f"/v1/sessions/{session}/chat"
+            return (await door.http.post(path, json=body, headers={"connection": "close"})).status_code
+
+        assert await asyncio.gather(*(say(number) for number in range(10))) == [200] * 10
+        told = (await door.http.get(f"/v1/sessions/{session}/messages?limit=1000")).json()["data"]
+    assert [message["role"] for message in told] == ["user", "assistant"] * 10
+    assert {message["content"] for message in told[::2]} == {f"This is {number}." for number in range(10)}
+
+
 async def test_every_request_is_in_the_ledger_once(tmp_path: Path) -> None:
     """All workers write into one file, and whichever is asked tells of all of them; the end of both loses nothing."""
     async with replica() as sim, several(tmp_path, sim.url, settings="usage: {backend: sqlite}\n") as door:

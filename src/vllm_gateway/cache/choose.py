@@ -12,6 +12,10 @@ from vllm_gateway.state.extras import need
 
 ONCE_TTL_S = 86_400.0
 """How long a request with an idempotency key is answered as it was the first time."""
+ANSWERS_WAIT_S = 0.05
+"""How long a request waits for an answer that may be in Redis; then it goes on as if there were none."""
+ONCE_WAIT_S = 1.0
+"""How long such a request waits for Redis: it is to be answered once rather than quickly."""
 ONCE_MAX_BYTES = 64 * 1024 * 1024
 """What the answers to such requests may take in memory."""
 
@@ -43,7 +47,7 @@ def open_shelves(
     """
     most = cache.max_answer_bytes
     if cache.backend == "redis":
-        answers, once = _redis(state, b"answers"), _redis(state, b"once")
+        answers, once = _redis(state, b"answers", ANSWERS_WAIT_S), _redis(state, b"once", ONCE_WAIT_S)
         return Shelves(
             Shelf(answers, ttl_s=cache.ttl_s, max_answer_bytes=most),
             Shelf(once, ttl_s=ONCE_TTL_S, max_answer_bytes=most, claims=Claims(once)),
@@ -57,10 +61,10 @@ def open_shelves(
     return Shelves(Shelf(store, ttl_s=cache.ttl_s, max_answer_bytes=most), kept)
 
 
-def _redis(state: State, name: bytes) -> SharedStore:
+def _redis(state: State, name: bytes, limit_s: float) -> SharedStore:
     if state.redis_url is None:
         raise ValueError("state.redis_url is not set, and cache.backend needs it")
     need("redis", "redis", "cache.backend: redis")
     from vllm_gateway.cache.redis import RedisStore  # noqa: PLC0415 - see the module
 
-    return RedisStore(state.redis_url.get_secret_value(), name=name)
+    return RedisStore(state.redis_url.get_secret_value(), name=name, limit_s=limit_s)

@@ -10,8 +10,6 @@ from vllm_gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-LIMIT_S = 0.05
-"""How long a request waits for Redis; after that it goes on as if nothing were kept."""
 PROBE_EVERY_S = 1.0
 """How often an absent Redis is looked for; no request waits for that."""
 _SOCKET_S = 1.0
@@ -36,7 +34,7 @@ class RedisStore:
     """
 
     def __init__(
-        self, url: str, *, limit_s: float = LIMIT_S, probe_every_s: float = PROBE_EVERY_S, name: bytes = b"cache"
+        self, url: str, *, limit_s: float, probe_every_s: float = PROBE_EVERY_S, name: bytes = b"cache"
     ) -> None:
         self.is_away = False
         """The last command failed; it is looked for by itself."""
