@@ -17,7 +17,7 @@ async def test_nothing_stays_for_ever(redis_limiter: RedisLimiter, empty_redis: 
     await redis_limiter.announce("gateway")
     async with Redis.from_url(empty_redis) as client:
         keys = [key async for key in client.scan_iter("*")]
-        assert len(keys) == 6
+        assert len(keys) == 8
         assert all(key.startswith(b"{vllm-gateway:1:limits}:") for key in keys)
         assert all([await client.ttl(key) > 0 for key in keys])
 
