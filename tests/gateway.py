@@ -66,9 +66,10 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
 
 
 def settings_of(*upstreams: str | Upstream, **settings: Any) -> Settings:  # noqa: ANN401 - any setting
-    """Return the settings of a gateway that keeps nothing on the disk."""
+    """Return the settings of a gateway that keeps nothing on the disk, and does not take a slow machine for a fault."""
     replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
     settings["session"] = {"backend": "memory", **settings.get("session", {})}
+    settings["probe"] = {"timeout_s": 30.0, **settings.get("probe", {})}
     return Settings(upstreams=replicas, **settings)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -110,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_begun = True
         self.scope["extensions"] = {
             CLOSE_EXTENSION: {
-                "close": self.transport.close,
+                "close": self._close_gently,
                 "abort": self.transport.abort,
                 "is_late": False,
                 "is_old": self._is_old,
@@ -189,6 +190,11 @@ class BoundedProtocol(HttpToolsProtocol):
         body = codec.dumps({"error": error})
         head = f"HTTP/1.1 {refusal.status:d} {refusal.status.phrase}\r\ncontent-type: application/json\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        self._close_gently()
+
+    def _close_gently(self) -> None:
+        """Close behind what was written. Closing at once while the other side writes would lose it for that side."""
+        self._is_refused = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
@@ -231,10 +237,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()  # it was answered without its body
         else:
             self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
+            self.cycle.transport = cast("asyncio.Transport", _Closing(self.transport, self._close_gently))
             self.cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
 
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+class _Closing:
+    """A transport as uvicorn's request uses it, which is closed in another way."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
 
 
 def bounded_protocol(*, max_head_bytes: int, head_s: float = 0, body_s: float = 0) -> type[asyncio.Protocol]:

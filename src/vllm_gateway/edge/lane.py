@@ -23,9 +23,9 @@ Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 CLOSE_EXTENSION = "vllm_gateway.close"
-"""Scope extension of our own server: its `close` closes the caller's connection behind what was written, its `abort`
-at once; its `is_late` says that the time for the body is over, its `is_old` that no shutdown had begun when the
-connection was made."""
+"""Scope extension of our own server: its `close` closes the caller's connection behind what was written, which the
+caller gets although it still sends; its `abort` at once; its `is_late` says that the time for the body is over, its
+`is_old` that no shutdown had begun when the connection was made."""
 HIGH_WATER_BYTES = 64 * 1024
 """So much may wait for a slow caller before the replica has to wait too."""
 LINGER_S = 0.1
