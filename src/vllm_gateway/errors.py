@@ -8,6 +8,7 @@
     │   ├── KeyRefused           401  no key, or not one that is known
     │   ├── KeysThrottled        429  too many wrong keys came from the caller's address
     │   ├── ModelForbidden       403  the model is not on the allow-list
+    │   ├── RequestStopped       403  whoever runs the gateway has stopped it
     │   ├── PathUnknown          404  no such route here
     │   ├── ModelUnknown         404  no replica serves the model
     │   ├── SessionUnknown       404  no such conversation of this caller
@@ -45,6 +46,7 @@ Stages raise these. Only `edge.faults` turns them into bytes, in the shape that 
 status lives here, so that one fact has one status.
 """
 
+import math
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -114,6 +116,14 @@ class ModelForbidden(Refusal):
 
     status = HTTPStatus.FORBIDDEN
     code = "model_not_allowed"
+    outcome = Outcome.AUTH
+
+
+class RequestStopped(Refusal):
+    """Whoever runs the gateway has stopped it. No status that clients try again at: it would come back at once."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "request_stopped"
     outcome = Outcome.AUTH
 
 
@@ -372,3 +382,11 @@ class ReplicaSilent(Failure):
     status = HTTPStatus.GATEWAY_TIMEOUT
     code = "upstream_timeout"
     outcome = Outcome.TIMEOUT
+
+
+def wait_headers(error: GatewayError) -> list[tuple[bytes, bytes]]:
+    """Return the headers that tell when to try again: seconds for everybody, milliseconds for OpenAI's libraries."""
+    if error.retry_after_s is None:
+        return []
+    milliseconds = math.ceil(error.retry_after_s * 1000)
+    return [(b"retry-after", b"%d" % math.ceil(error.retry_after_s)), (b"retry-after-ms", b"%d" % milliseconds)]

@@ -1,7 +1,6 @@
 """The nouns of one request: what is asked, through which route, how far it got, and where the answer goes."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -15,14 +14,6 @@ T = TypeVar("T")
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case and values, as they stand on the wire."""
-
-
-def wait_headers(error: GatewayError) -> Headers:
-    """Return the headers that tell when to try again: seconds for everybody, milliseconds for OpenAI's libraries."""
-    if error.retry_after_s is None:
-        return []
-    milliseconds = math.ceil(error.retry_after_s * 1000)
-    return [(b"retry-after", b"%d" % math.ceil(error.retry_after_s)), (b"retry-after-ms", b"%d" % milliseconds)]
 
 
 class CallerGone(Exception):
@@ -105,6 +96,11 @@ class Recovery(Protocol):
     @property
     def is_over(self) -> bool:
         """The answer is whole, although the replica that it came from may go on talking."""
+        ...
+
+    @property
+    def events(self) -> int | None:
+        """How many events have been told so far, for those who watch; None when they are kept no more."""
         ...
 
     def feed(self, data: bytes) -> bytes:
@@ -289,6 +285,8 @@ class Exchange:
     usage: Usage | None = None
     watch: Watch | None = None
     """Looks at the stream that is being answered; knows more than `usage` while it runs."""
+    events_so_far: Callable[[], int | None] | None = None
+    """Says how many events of a stream have been told, about one for each token; None: nobody counts."""
     outcome: Outcome | None = None
     trail: Trail = field(default_factory=Trail)
     stopped_by: GatewayError | None = None

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.edge.admin.desk import Levers
+from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.serve.opening import (
     open_admin,
@@ -16,10 +17,11 @@ from vllm_gateway.serve.opening import (
     open_metering,
     open_pool,
 )
-from vllm_gateway.settings.admission import Auth, Limits
+from vllm_gateway.settings.admission import Auth, Limits, Queue
 from vllm_gateway.settings.model import Settings, State, Upstream
 from vllm_gateway.state.extras import MissingExtra
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.recent import Recent
 
 CLOCK = SystemClock()
 
@@ -44,12 +46,23 @@ async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
     for key in (None, SecretStr("0123456789abcdef")):
         auth = Auth(admin_key=key, keys_file=str(tmp_path / "keys.yaml"))
         settings = Settings(auth=auth)
+        ledger = Ledger(CLOCK)
         async with (
             open_pool(settings, (), CLOCK) as pool,
             open_keys(settings, pool, CLOCK) as keys,
-            open_admin(settings, keys, Ledger(CLOCK), pool, control=Levers(pool), scrape=nothing, clock=CLOCK) as admin,
+            open_admin(
+                settings,
+                keys,
+                ledger,
+                pool,
+                recent=Recent(),
+                turnstile=Turnstile(Queue(), clock=CLOCK),
+                control=Levers(pool),
+                scrape=nothing,
+                clock=CLOCK,
+            ) as admin,
         ):
-            assert (admin is None) is (key is None)
+            assert (admin is None) is (key is None) is (not ledger.told)
 
 
 async def test_redis_that_is_away_keeps_nothing_from_opening() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import httpx2
 
 from tests.edge.house.replicas import serving
+from tests.exchanges import exchange
 from tests.gateway import settings_of
 from tests.scripted import scripted
+from vllm_gateway.outcomes import Outcome
 from vllm_gateway.serve.assembly import Parts, build
 from vllm_gateway.serve.together import merged_replicas, merged_requests, open_together
 
@@ -106,3 +108,32 @@ def test_requests_of_all_workers_stand_in_one_list() -> None:
         [[{"id": "a", "seconds": 1.0}], [{"id": "b", "seconds": 3.0}, {"id": "c", "seconds": 0.5}]]
     )
     assert [each["id"] for each in merged] == ["b", "a", "c"]
+
+
+async def test_a_request_is_stopped_in_whichever_worker_it_is(tmp_path: Path) -> None:
+    """The worker that is asked need not be the one that answers it; one that is nowhere is not found."""
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(scripted(serving("m")))
+        _, asked, _ = await stack.enter_async_context(worker(tmp_path, 0, one.url))
+        second, _, _ = await stack.enter_async_context(worker(tmp_path, 1, one.url))
+        elsewhere = exchange(request_id="request-there")
+        second.ledger.open(elsewhere)
+        assert (await asked.delete("/admin/requests/request-nowhere")).status_code == 404
+        assert elsewhere.stopped_by is None
+        reply = await asked.delete("/admin/requests/request-there")
+        assert (reply.status_code, [each["id"] for each in reply.json()["data"]]) == (200, ["request-there"])
+        assert elsewhere.stopped_by is not None
+
+
+async def test_what_has_just_ended_is_told_of_all_workers(tmp_path: Path) -> None:
+    """Sums go over the requests of all of them."""
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(scripted(serving("m")))
+        first, asked, _ = await stack.enter_async_context(worker(tmp_path, 0, one.url))
+        second, _, _ = await stack.enter_async_context(worker(tmp_path, 1, one.url))
+        for parts in (first, second, second):
+            ended = exchange()
+            parts.ledger.open(ended)
+            parts.ledger.close(ended, Outcome.TIMEOUT)
+        said = (await asked.get("/admin/recent")).json()
+        assert (said["requests"], said["failed"], len(said["notable"])) == (3, 3, 3)

@@ -1,14 +1,17 @@
 """Sessions as their owners see them."""
 
 import pytest
+from typing_extensions import override
 
 from tests.sessions.stores.places import turn
 from tests.waiting import until
 from vllm_gateway.clock import HandClock
-from vllm_gateway.errors import SessionUnknown
+from vllm_gateway.errors import SessionUnknown, StoreFailed
 from vllm_gateway.sessions import book as book_module
 from vllm_gateway.sessions.book import Book
+from vllm_gateway.sessions.model import Message, Session, Turn
 from vllm_gateway.sessions.owners import BEARER
+from vllm_gateway.sessions.store import Permit
 from vllm_gateway.sessions.stores.memory import MemoryStore
 
 
@@ -132,3 +135,33 @@ async def test_a_page_after_a_session_that_is_gone_is_refused() -> None:
         with pytest.raises(SessionUnknown):
             await book.page("alice", limit=5, after=after)
     assert await book.page("alice", limit=5, after=None) == ([first], False)
+
+
+async def test_a_session_can_go_on_from_what_was_said_elsewhere() -> None:
+    """The messages are there as if they had been said here, and the next turn begins with them."""
+    clock = HandClock()
+    store = MemoryStore()
+    book = Book(store, ttl_s=600.0, clock=clock)
+    said = [Message({"role": role, "content": role}) for role in ("user", "assistant", "user", "assistant")]
+    begun = await book.begin("alice", title="branch", messages=said)
+    assert (begun.turns, begun.messages, begun.title) == (2, 4, "branch")
+    assert (await book.messages(begun.id, "alice", start=0, limit=10))[1] == said
+    held = await store.begin(begun.id, "h", clock.wall(), lease_s=30)
+    assert held is not None
+    assert list(held.window) == said
+
+
+async def test_a_session_that_cannot_be_filled_is_none() -> None:
+    """When the store fails between beginning and writing, nothing stays behind."""
+
+    class Failing(MemoryStore):
+        @override
+        async def finish(
+            self, session_id: str, holder: str, turn: Turn, permit: Permit | None = None
+        ) -> Session | None:
+            raise StoreFailed("The store is away.")
+
+    book = Book(Failing(), ttl_s=600.0, clock=HandClock())
+    with pytest.raises(StoreFailed):
+        await book.begin("alice", messages=[Message({"role": "user", "content": "x"})])
+    assert await book.page("alice", limit=10, after=None) == ([], False)

@@ -49,16 +49,24 @@ def test_each_engine_is_told_by_itself() -> None:
     """Tokens read and tokens made are added up; when the series began, and what it has cached, is something else."""
     gauges = read_gauges(PAGE)
     assert gauges is not None
-    assert gauges.engines == {b"0": Engine(3, 1, 1600.0, 0.25), b"1": Engine(4, 0, 9.0)}
+    assert gauges.engines == {
+        b"0": Engine(3, 1, 1600.0, 0.25, read_tokens=100, made_tokens=1500),
+        b"1": Engine(4, 0, 9.0, made_tokens=9),
+    }
 
 
 @pytest.mark.parametrize(
     ("page", "engine"),
     [
-        (b"vllm:generation_tokens 5\n", Engine(1, tokens=5)),
-        (b'vllm:generation_tokens_total{engine_type="x",model_name="m"} 5\n', Engine(1, tokens=5)),
+        (b"vllm:generation_tokens 5\n", Engine(1, tokens=5, made_tokens=5)),
+        (b'vllm:generation_tokens_total{engine_type="x",model_name="m"} 5\n', Engine(1, tokens=5, made_tokens=5)),
         (b"vllm:gpu_cache_usage_perc 0.5\n", Engine(1, kv_cache_usage=0.5)),
-        (b"vllm:prompt_tokens_total 5\n", Engine(1)),
+        (b"vllm:prompt_tokens_total 5\n", Engine(1, read_tokens=5)),
+        (
+            b"vllm:prefix_cache_queries_total 8\nvllm:prefix_cache_hits_total 6\n",
+            Engine(1, sought_tokens=8, found_tokens=6),
+        ),
+        (b"vllm:prefix_cache_queries 8\nvllm:prefix_cache_queries_created 9\n", Engine(1, sought_tokens=8)),
     ],
 )
 def test_names_of_other_versions_are_known(page: bytes, engine: Engine) -> None:

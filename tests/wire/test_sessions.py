@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from vllm_gateway import codec
 FIELDS = sorted(
     [
         *("id", "object", "model", "title", "system_prompt", "created_at", "last_used_at", "expires_at", "expires_in"),
-        *("turns", "messages", "messages_in_context", "usage"),
+        *("turns", "messages", "messages_in_context", "replica", "usage"),
     ]
 )
 KEYS = {"mode": "keys", "client_keys": ("client-key-1", "client-key-2")}
@@ -313,3 +314,19 @@ async def test_the_callers_own_cache_key_keeps_replicas_together() -> None:
             reply = await door.http.post("/v1/chat/completions", content=codec.dumps(body))
             answered_chat(reply)
     assert sorted(len(asked(sim)) for sim in sims) == [0, 5]
+
+
+async def test_a_session_goes_on_from_what_is_sent_with_it() -> None:
+    """A branch: the messages are kept with all their fields, and the next turn's prompt holds them."""
+    said: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "text", "text": "What is the time?"}]},
+        {"role": "assistant", "content": "Noon.", "reasoning": "The sun is high."},
+    ]
+    async with fleet() as ((sim,), door):
+        branch = json_of(await door.http.post(SESSIONS, json={"model": "sim-small", "messages": said}), 201)
+        assert (branch["turns"], branch["messages"]) == (1, 2)
+        assert await history(door, branch["id"]) == [(each["role"], each["content"]) for each in said]
+        json_of(await say(door, branch["id"], "And now?"))
+        assert asked(sim)[-1]["messages"] == [*said, {"role": "user", "content": "And now?"}]
+        wrong = await door.http.post(SESSIONS, json={"messages": [{"role": "nobody", "content": "x"}]})
+        assert wrong.status_code == 400

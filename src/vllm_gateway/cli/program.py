@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vllm_gateway import __version__
+from vllm_gateway.cli.ask import ask
 from vllm_gateway.cli.chaos import chaos
+from vllm_gateway.cli.chat import chat
 from vllm_gateway.cli.config import config
 from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
+from vllm_gateway.cli.top import top
 from vllm_gateway.cli.usage import usage
 
 USAGE_MISTAKE = 2
@@ -26,7 +29,10 @@ app = App(
 )
 app.command(serve)
 app.command(sim)
+app.command(ask)
+app.command(top)
 app.command(chaos)
+app.command(chat)
 app.command(config)
 app.command(keys)
 app.command(usage)

@@ -1,7 +1,7 @@
 """The one place that writes an error to a caller: its status, its headers, and its body in the caller's own shape."""
 
-from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong, RequestSlow
-from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink, wait_headers
+from vllm_gateway.errors import GatewayError, KeyRefused, MethodWrong, RequestSlow, wait_headers
+from vllm_gateway.exchange import Dialect, Exchange, Headers, Sink
 
 
 def write_fault(error: GatewayError, exchange: Exchange, sink: Sink) -> None:

@@ -157,6 +157,7 @@ def _is_limited(error: GatewayError) -> bool:
 def _begin_again(exchange: Exchange) -> None:
     """Forget what the model that failed left on the exchange; its attempts still count."""
     exchange.watch = None
+    exchange.events_so_far = None
     exchange.usage = None
     exchange.replica = None
     exchange.prefers = None

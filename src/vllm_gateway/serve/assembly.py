@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from vllm_gateway.admission.keys.ring import Keys
+from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.edge.app import App
@@ -17,7 +18,9 @@ from vllm_gateway.serve.scraping import Scraping
 from vllm_gateway.serve.standing import open_standing
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.recent import Recent
 from vllm_gateway.upstream.pool import Pool
+from vllm_gateway.upstream.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ class Parts:
     keys: Keys
     reloading: Reloading
     scraping: Scraping
+    recent: Recent
+    """What has just ended; it is told of it only where there are admin routes."""
+    turnstile: Turnstile[Replica]
     admin: App | None
     """What the admin listener serves; without a key for it there is none."""
 
@@ -64,8 +70,18 @@ async def build(
             fronts.now.pipeline, ledger, delay_s=settings.drain_delay_s, drain_s=settings.drain_s, clock=clock
         )
         reloading = await enter(open_reloading(settings, standing, fronts, drain, read))
-        scraping = standing.scraping
+        recent, turnstile, scraping = Recent(), standing.turnstile, standing.scraping
         admin = await enter(
-            open_admin(settings, keys, ledger, pool, control=reloading, scrape=scraping.page, clock=clock)
+            open_admin(
+                settings,
+                keys,
+                ledger,
+                pool,
+                recent=recent,
+                turnstile=turnstile,
+                control=reloading,
+                scrape=scraping.page,
+                clock=clock,
+            )
         )
-        yield Parts(fronts, drain, ledger, pool, keys, reloading, scraping, admin)
+        yield Parts(fronts, drain, ledger, pool, keys, reloading, scraping, recent, turnstile, admin)

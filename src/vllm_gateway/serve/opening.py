@@ -13,6 +13,7 @@ from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.admission.limits.choose import open_limiter
 from vllm_gateway.admission.limits.limiter import Limiter
 from vllm_gateway.admission.rules.outgoing import Outgoing
+from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.cache.choose import Shelves, open_shelves
 from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import Clock
@@ -36,6 +37,7 @@ from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.logs.form import renderer
 from vllm_gateway.telemetry.logs.writing import RequestLog
+from vllm_gateway.telemetry.recent import Recent
 from vllm_gateway.telemetry.usage.choose import READ_S, WRITE_S, open_usage_store
 from vllm_gateway.telemetry.usage.writer import Writer
 from vllm_gateway.upstream.deadlines import Deadlines
@@ -43,6 +45,7 @@ from vllm_gateway.upstream.discovery import Discovery
 from vllm_gateway.upstream.key_check import KeyCheck
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
+from vllm_gateway.upstream.replica import Replica
 from vllm_gateway.upstream.sleeping import Waking
 
 
@@ -89,7 +92,16 @@ async def open_keys(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterat
 
 @asynccontextmanager
 async def open_admin(
-    settings: Settings, keys: Keys, ledger: Ledger, pool: Pool, *, control: Control, scrape: Scrape, clock: Clock
+    settings: Settings,
+    keys: Keys,
+    ledger: Ledger,
+    pool: Pool,
+    *,
+    recent: Recent,
+    turnstile: Turnstile[Replica],
+    control: Control,
+    scrape: Scrape,
+    clock: Clock,
 ) -> AsyncIterator[App | None]:
     """Open what serves the admin routes, if there is a key for them."""
     if settings.auth.admin_key is None:
@@ -99,6 +111,7 @@ async def open_admin(
     if counts_apart(settings):
         store = UnlimitedKeys(store)
     usage = open_usage_store(settings.usage, settings.state, limit_s=READ_S)
+    ledger.told.append(recent.tell)
     about = AdminSubjects(
         admin_key=settings.auth.admin_key.get_secret_value(),
         throttle=Throttle(clock),
@@ -110,6 +123,8 @@ async def open_admin(
         scrape=scrape,
         clock=clock,
         usage=usage,
+        recent=recent,
+        waiting=lambda: turnstile.waiting,
     )
     try:
         yield build_admin(about)

@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.edge.admin.live import request_object
+from vllm_gateway.edge.admin.live import request_object, stop_requests
+from vllm_gateway.edge.admin.recent import recent_object, recent_part
 from vllm_gateway.edge.admin.replicas import replica_object
 from vllm_gateway.edge.app import App
 from vllm_gateway.edge.lane import Message, Receive, Scope, Send
@@ -20,11 +22,13 @@ from vllm_gateway.settings.model import Upstream
 from vllm_gateway.telemetry.metrics.series import plain
 from vllm_gateway.upstream.replica import ADDED, CONFIGURED, Replica
 
+_REQUEST = re.compile(r"/admin/requests/([^/]+)")
 _REPLICA = re.compile(r"/admin/replicas/([^/]+)(/drain|/resume)?")
 _LISTS = ("replicas", "requests")
 _ORDERS = {
     ("GET", "/admin/replicas"): "replicas",
     ("GET", "/admin/requests"): "requests",
+    ("GET", "/admin/recent"): "recent",
     ("POST", "/admin/replicas"): "add",
     ("POST", "/admin/reload"): "reload",
     ("POST", "/admin/keys"): "keys",
@@ -57,7 +61,7 @@ class Own:
         self._parts = parts
         self._clock = SystemClock()
 
-    async def obey(self, order: Order) -> Any:  # noqa: ANN401, PLR0911 - one answer for each order
+    async def obey(self, order: Order) -> Any:  # noqa: ANN401, C901, PLR0911 - one answer for each order
         """Do it; return what came of it."""
         parts, pool = self._parts, self._parts.pool
         match order:
@@ -66,6 +70,10 @@ class Own:
             case {"do": "requests"}:
                 now = self._clock.now()
                 return [request_object(each, now) for each in parts.ledger.live.values()]
+            case {"do": "recent"}:
+                return recent_part(parts.recent, parts.turnstile.waiting)
+            case {"do": "stop", "request": request_id}:
+                return stop_requests(parts.ledger, request_id, self._clock.now())
             case {"do": "tell"}:
                 return [_told(each) for each in pool.replicas]
             case {"do": "add", "upstream": upstream}:
@@ -117,6 +125,7 @@ class Together:
         self._own = own
         self._peers = peers
         self._reloaded = reloaded
+        self._clock = SystemClock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have this process answer; where that went well, have the others do the same before the answer leaves."""
@@ -126,7 +135,9 @@ class Together:
             return
         heard = _Heard(receive)
         await self._inner(scope, heard.receive, heard.hold)
-        if heard.status < _OK:
+        if order["do"] == "stop" and heard.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            await self._stop(order, heard)
+        elif heard.status < _OK:
             if order["do"] == "add":
                 order["upstream"] = codec.loads(heard.asked)
             answers = await self._peers.ask_all(order)
@@ -136,9 +147,21 @@ class Together:
                 answers.append(await self._own.obey(order))
                 merge = merged_replicas if order["do"] == "replicas" else merged_requests
                 heard.answer = codec.dumps({"object": "list", "data": merge(answers)})
+            elif order["do"] == "recent":
+                answers.append(await self._own.obey(order))
+                heard.answer = codec.dumps(recent_object(answers, self._clock.wall()))
         await heard.release(send)
 
-    def _order(self, method: str, path: str) -> Order | None:
+    async def _stop(self, order: Order, heard: "_Heard") -> None:
+        """Have the others stop a request: it is under way in one of them, mostly in another one than was asked."""
+        stopped = [each for answer in await self._peers.ask_all(order) for each in answer]
+        if heard.status == HTTPStatus.OK:
+            stopped += codec.loads(heard.answer)["data"]
+        if stopped:
+            heard.status = HTTPStatus.OK
+            heard.answer = codec.dumps({"object": "list", "data": stopped})
+
+    def _order(self, method: str, path: str) -> Order | None:  # noqa: PLR0911 - one for each kind of route
         """Return what the others are to do for a request; None where it concerns nobody else."""
         if (method, path) in _ORDERS:
             return {"do": _ORDERS[method, path]}
@@ -146,6 +169,8 @@ class Together:
             return None
         if path.startswith("/admin/keys/"):
             return {"do": "keys"}
+        if method == "DELETE" and (request := _REQUEST.fullmatch(path)) is not None:
+            return {"do": "stop", "request": request[1]}
         found = _REPLICA.fullmatch(path)
         replica = self._parts.pool.find(found[1]) if found is not None else None
         if found is None or replica is None:
@@ -209,7 +234,7 @@ class _Heard:
         """Let the answer go."""
         kept = [(name, value) for name, value in self._head["headers"] if name.lower() != b"content-length"]
         length = (b"content-length", str(len(self.answer)).encode())
-        await send({**self._head, "headers": [*kept, length]})
+        await send({**self._head, "status": self.status, "headers": [*kept, length]})
         await send({"type": "http.response.body", "body": self.answer})
 
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from vllm_gateway import codec
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import SessionUnknown, StoreFailed
-from vllm_gateway.sessions.model import Changes, Message, Session
+from vllm_gateway.sessions.model import Changes, Message, Session, Turn
 from vllm_gateway.sessions.owners import UNKNOWN, may_use
 from vllm_gateway.sessions.store import Store
 from vllm_gateway.tasks import Tasks
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 PAGE_BYTES = 4 * 1024 * 1024
 """A page of messages ends with the one that makes it so large."""
 _READ_AT_ONCE = 32
+_FILLING_S = 30.0
 SWEEP_S = 60.0
 """How often what has expired is deleted; it is out of reach before that already."""
 
@@ -40,10 +41,17 @@ class Book:
         await self._tasks.close()
 
     async def begin(
-        self, owner: str, *, model: str | None = None, title: str | None = None, system_prompt: str | None = None
+        self,
+        owner: str,
+        *,
+        model: str | None = None,
+        title: str | None = None,
+        system_prompt: str | None = None,
+        messages: Sequence[Message] = (),
     ) -> Session:
-        """Begin a session; its id cannot be guessed."""
+        """Begin a session, with what was said elsewhere if it goes on from there; its id cannot be guessed."""
         now = self._clock.wall()
+        turns = sum(message.fields.get("role") == "user" for message in messages)
         session = Session(
             id=f"sess_{secrets.token_hex(16)}",
             owner=owner,
@@ -53,9 +61,24 @@ class Book:
             model=model,
             title=title,
             system_prompt=system_prompt,
+            turns=max(0, turns - 1),  # writing the messages counts as one
         )
         await self._store.create(session)
-        return session
+        return await self._filled(session, messages) if messages else session
+
+    async def _filled(self, session: Session, messages: Sequence[Message]) -> Session:
+        """Write what was said elsewhere into a new session; when that fails, there is no session."""
+        said = Turn(tuple(messages), first_kept=0, prompt_tokens=0, output_tokens=0, replica=None, at=session.created)
+        filled = None
+        try:
+            await self._store.begin(session.id, session.id, session.created, lease_s=_FILLING_S)
+            filled = await self._store.finish(session.id, session.id, said)
+        finally:
+            if filled is None:
+                await self._store.delete(session.id, session.created)
+        if filled is None:
+            raise StoreFailed("The conversation could not be written. Try again in a moment.")
+        return filled
 
     async def find(self, session_id: str, owner: str, *, is_bearer: bool = False) -> Session:
         """Return a session that `owner` may use.

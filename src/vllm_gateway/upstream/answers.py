@@ -54,6 +54,10 @@ class Stream:
         """The answer is whole, although its replica may go on talking."""
         return self.recovery is not None and self.recovery.is_over
 
+    def events_so_far(self) -> int | None:
+        """Return how many events have been told, where they are kept."""
+        return self.recovery.events if self.recovery is not None else None
+
 
 NewStream = Callable[[], Stream]
 """Makes a stream for a first replica, or gives the one that is to go on."""
@@ -192,6 +196,7 @@ class EventStream:
             start_stream(exchange, self._sink)
         if self._watch.has_data:
             self._has_begun = True
+            exchange.events_so_far = self.stream.events_so_far
             if exchange.trail.first_token_at is None:
                 exchange.trail.first_token_at = exchange.trail.now()
 

@@ -10,9 +10,10 @@ _WAITING = b"num_requests_waiting"
 _CACHE = (b"kv_cache_usage_perc", b"gpu_cache_usage_perc")
 """Today's name, and the one before it."""
 _TOKENS = (b"generation_tokens", b"prompt_tokens")
+_PREFIX = (b"prefix_cache_queries", b"prefix_cache_hits")
 _SERIES = re.compile(
     rb"^vllm:(num_requests_running|num_requests_waiting|kv_cache_usage_perc|gpu_cache_usage_perc"
-    rb"|generation_tokens(?=_total|[{ ])|prompt_tokens(?=_total|[{ ]))(?:_total)?"
+    rb"|(?:generation_tokens|prompt_tokens|prefix_cache_queries|prefix_cache_hits)(?=_total|[{ ]))(?:_total)?"
     rb'(?:\{((?:[^"}\n]|"(?:[^"\\\n]|\\.)*")*)\})?[ \t]+(\S+)',
     re.MULTILINE,
 )
@@ -29,6 +30,14 @@ class Engine:
     """Tokens read and made since it began; None where it does not tell."""
     kv_cache_usage: float = 0.0
     """Share of its KV cache that is in use, 0 to 1."""
+    read_tokens: float = 0.0
+    """Tokens of prompts since it began."""
+    made_tokens: float = 0.0
+    """Tokens of answers since it began."""
+    sought_tokens: float = 0.0
+    """Tokens that were looked for in its prefix cache."""
+    found_tokens: float = 0.0
+    """How many of them were there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +78,8 @@ def _engine(series: Mapping[bytes, float]) -> Engine:
         waiting=int(series.get(_WAITING, 0)),
         tokens=sum(series.get(name, 0.0) for name in _TOKENS) if _TOKENS[0] in series else None,
         kv_cache_usage=max(series.get(name, 0.0) for name in _CACHE),
+        read_tokens=series.get(_TOKENS[1], 0.0),
+        made_tokens=series.get(_TOKENS[0], 0.0),
+        sought_tokens=series.get(_PREFIX[0], 0.0),
+        found_tokens=series.get(_PREFIX[1], 0.0),
     )

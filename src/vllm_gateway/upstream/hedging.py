@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 Try = Callable[[Exchange, Sink], Awaitable[None]]
 """Asks one replica, for an exchange, into a sink; it takes its place there and gives it back."""
-_TAKEN_OVER = ("status", "is_event_stream", "watch", "usage", "replica", "resumed")
+_TAKEN_OVER = ("status", "is_event_stream", "watch", "events_so_far", "usage", "replica", "resumed")
 """What a try notes on the exchange; its attempts are added up."""
 
 

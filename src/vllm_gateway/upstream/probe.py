@@ -13,6 +13,7 @@ from vllm_gateway.upstream.asking import ask
 from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.gauges import Gauges, read_gauges
 from vllm_gateway.upstream.health import Ejecting, Sign
+from vllm_gateway.upstream.pace import Pace
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.progress import Progress
 from vllm_gateway.upstream.replica import IDLE_S, Replica
@@ -115,6 +116,7 @@ class Prober:
             log.debug("probe of %s: %s", replica.name, str(reason) or "no answer in time")
             is_unreachable = isinstance(reason, ConnectionFault)
             replica.progress = Progress()
+            replica.pace = Pace()
             replica.page = b""
             replica.see(Sign.UNREACHABLE if is_unreachable else Sign.PROBE_FAILED)
         else:
@@ -152,8 +154,10 @@ class Prober:
         except (ConnectionFault, TimeoutError) as reason:
             log.debug("metrics of %s: %s", replica.name, str(reason) or "no answer in time")
             replica.page = b""
+            replica.pace = Pace()
             return Sign.STALLED if replica.health.cause is Sign.STALLED else Sign.PROBE_ANSWERED
         gauges = read_gauges(page)
+        replica.pace = replica.pace.after(gauges, self._clock.now())
         if gauges is None:
             return Sign.PROBE_ANSWERED
         own = max(outstanding, replica.outstanding)  # the page is from between the two

@@ -15,8 +15,9 @@ from vllm_gateway.errors import (
     ReplicaSilent,
     ReplicasUnusable,
     RouteUnsupported,
+    wait_headers,
 )
-from vllm_gateway.exchange import Exchange, Recovery, Sink, wait_headers
+from vllm_gateway.exchange import Exchange, Recovery, Sink
 from vllm_gateway.settings.fleet import Retry
 from vllm_gateway.settings.model import Timeouts
 from vllm_gateway.upstream.answers import AttemptFailed, Stream, start

@@ -13,6 +13,7 @@ from vllm_gateway.clock import Clock
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.upstream.connection import Address, Connection, ConnectionFault, connect
 from vllm_gateway.upstream.health import EJECTING, Health, Sign, State
+from vllm_gateway.upstream.pace import Pace
 from vllm_gateway.upstream.progress import Progress
 from vllm_gateway.upstream.resolving import Lookup, Resolved, is_literal
 from vllm_gateway.upstream.tally import Tally
@@ -38,6 +39,8 @@ def is_sendable(key: bytes) -> bool:
 class Replica:
     """One vLLM server."""
 
+    pace = Pace()
+    """How busy it is and how fast, by its own count."""
     page = b""
     """Its own metrics, as of the last look; empty where it tells none."""
 

@@ -151,3 +151,11 @@ def test_forgetting() -> None:
     all_told.clear()
     assert all_told.is_nothing
     assert all_told.prompt_token_ids is None
+
+
+def test_chunks_are_counted_before_they_are_understood() -> None:
+    """Whoever watches asks every second; the count is the same when they are understood later."""
+    all_told = told(ROLE, said("Hel", 1) + said("lo", 2), said("!", 3))
+    assert all_told.events == 4
+    assert all_told.choices[0].token_ids.tolist() == [1, 2, 3]
+    assert all_told.events == 4

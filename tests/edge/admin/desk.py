@@ -25,6 +25,7 @@ from vllm_gateway.errors import FieldInvalid, GatewayError
 from vllm_gateway.settings.admission import Auth
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.recent import Recent
 from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
 
@@ -92,6 +93,8 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
     ledger = Ledger(clock)
     pool = Pool([UPSTREAM], clock=clock, connect_s=1)
     levers = Levers(pool)
+    recent = Recent()
+    ledger.told.append(recent.tell)
 
     async def scrape() -> bytes:
         return b"gateway_workers 1\n"
@@ -106,6 +109,8 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
         control=levers,
         scrape=scrape,
         clock=clock,
+        recent=recent,
+        waiting=lambda: 3,
         usage=usage,
     )
     listener = socket.create_server(("127.0.0.1", 0))

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tests.edge.admin.desk import desk
+from vllm_gateway.upstream.gauges import Engine, Gauges
 from vllm_gateway.upstream.health import Sign
+from vllm_gateway.upstream.pace import Pace
 
 NEW = {"url": "http://gpu2.internal:8000/team-token/v1", "route": "big", "api_key": "sk-second", "weight": 2}
 
@@ -19,6 +21,8 @@ async def test_a_replica_is_told_with_its_state_and_without_secrets(tmp_path: Pa
         replica.see(Sign.PROBE_ANSWERED)
         replica.see(Sign.FAILED)
         replica.outstanding, replica.work, replica.others, replica.version = 3, 4.5, 2, "0.32.0"
+        engine = Engine(3, 1, kv_cache_usage=0.25, sought_tokens=4, found_tokens=2)
+        replica.pace = Pace().after(Gauges(3, 1, {b"": engine}), 1)
         reply = await one.http.get("/admin/replicas")
     assert reply.json()["data"] == [
         {
@@ -42,6 +46,12 @@ async def test_a_replica_is_told_with_its_state_and_without_secrets(tmp_path: Pa
             "weight": 1.0,
             "version": "0.32.0",
             "models": ["a"],
+            "running": 3,
+            "waiting": 1,
+            "kv_cache_usage": 0.25,
+            "prefix_hit_rate": 0.5,
+            "read_tokens_per_s": None,
+            "made_tokens_per_s": None,
         }
     ]
     for secret in ("sk-replica", "/srv"):

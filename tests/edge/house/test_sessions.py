@@ -13,7 +13,7 @@ def book() -> Book:
 
 
 def test_an_owner_sees_the_state_of_its_session() -> None:
-    """All of it but the owner and the replica."""
+    """All of it but the owner."""
     kept = session(model="m", title="t", turns=2, messages=6, first_kept=2, input_tokens=30, output_tokens=8)
     assert session_object(kept, book()) == {
         "id": "s",
@@ -28,6 +28,7 @@ def test_an_owner_sees_the_state_of_its_session() -> None:
         "turns": 2,
         "messages": 6,
         "messages_in_context": 4,
+        "replica": kept.replica,
         "usage": {"input_tokens": 30, "output_tokens": 8, "prompt_tokens": 0},
     }
 

@@ -61,6 +61,11 @@ class ChunkRecovery:
         """The answer is complete although its replica may go on; that one need not be listened to any longer."""
         return isinstance(self._leg, Continuation) and self._leg.is_over
 
+    @property
+    def events(self) -> int | None:
+        """How many events have been told so far; None when the stream has become too long to be kept."""
+        return None if self._is_off else self._told.events
+
     def feed(self, data: bytes) -> bytes:
         """Take what was read; return the whole events that go on.
 

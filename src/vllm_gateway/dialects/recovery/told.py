@@ -108,6 +108,11 @@ class Told:
         ids = sum(len(choice.token_ids) for choice in self._choices.values())
         return len(self.prompt_token_ids or ()) + max(ids, self._chunks)
 
+    @property
+    def events(self) -> int:
+        """How many chunks were told; counted, not understood, because somebody may ask every second."""
+        return self._chunks + sum(events.count(b"\n\n") for events in self._kept)
+
     def keep(self, events: bytes) -> bool:
         """Take whole events that the caller gets; return True when they were folded."""
         self._kept.append(events)

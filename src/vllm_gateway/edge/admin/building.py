@@ -12,11 +12,13 @@ from vllm_gateway.edge.admin.control import Control, control_routes
 from vllm_gateway.edge.admin.gate import Gate, Throttle
 from vllm_gateway.edge.admin.keys import key_routes
 from vllm_gateway.edge.admin.live import live_routes
+from vllm_gateway.edge.admin.recent import recent_routes
 from vllm_gateway.edge.admin.replicas import replica_routes
 from vllm_gateway.edge.admin.usage import usage_routes
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.edge.house.metrics import Scrape, metrics_route
 from vllm_gateway.telemetry.ledger import Ledger
+from vllm_gateway.telemetry.recent import Recent
 from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.upstream.pool import Pool
 
@@ -36,6 +38,9 @@ class AdminSubjects:
     control: Control
     scrape: Scrape
     clock: Clock
+    recent: Recent
+    waiting: Callable[[], int]
+    """How many requests wait for a replica now."""
     usage: UsageStore | None = None
     """Where usage is written down, if it is; opened for reading, so that a long sum holds up no write."""
 
@@ -45,6 +50,7 @@ def build_admin(about: AdminSubjects) -> ASGIApp:
     admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     admin.include_router(key_routes(about.store, about.refresh_keys, about.clock))
     admin.include_router(live_routes(about.ledger, about.clock))
+    admin.include_router(recent_routes(about.recent, about.waiting, about.clock))
     admin.include_router(replica_routes(about.pool, about.control))
     admin.include_router(control_routes(about.control))
     admin.include_router(metrics_route(about.scrape))

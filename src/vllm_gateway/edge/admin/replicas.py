@@ -70,7 +70,17 @@ def replica_object(replica: Replica) -> dict[str, Any]:
         "weight": replica.weight,
         "version": replica.version or None,
         "models": list(replica.models),
+        "running": replica.pace.running,
+        "waiting": replica.pace.waiting,
+        "kv_cache_usage": _rounded(replica.pace.kv_cache_usage),
+        "prefix_hit_rate": _rounded(replica.pace.prefix_hit_rate),
+        "read_tokens_per_s": _rounded(replica.pace.read_tokens_per_s),
+        "made_tokens_per_s": _rounded(replica.pace.made_tokens_per_s),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None else round(value, 4)
 
 
 def _shown(url: str) -> str:

@@ -28,6 +28,7 @@ _SESSION = {
     "turns": 1,
     "messages": 2,
     "messages_in_context": 2,
+    "replica": "tiny-1",
     "usage": {"input_tokens": 17, "output_tokens": 8, "prompt_tokens": 17},
 }
 _MESSAGES = [

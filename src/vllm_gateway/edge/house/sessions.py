@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from vllm_gateway import codec
 from vllm_gateway.callers import Caller
+from vllm_gateway.dialects.bodies import MessageBody
 from vllm_gateway.dialects.sessions import whole_seconds
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.edge.house.texts import ModelName, Prompt, Screen, Title
@@ -35,17 +36,28 @@ class SessionBody(BaseModel):
     title: Title | None = None
 
 
+class NewSessionBody(SessionBody):
+    """What a session is begun with, and what was said before it began."""
+
+    messages: Annotated[list[MessageBody] | None, Field(min_length=1, max_length=10_000)] = None
+    """A conversation that goes on here: a branch of another session, or one that was kept elsewhere."""
+
+
 def session_routes(book: Book, admit: Admit, screen: Screen) -> APIRouter:
     """Return the routes about sessions; a caller gets at its own only."""
     routes = APIRouter(prefix="/v1/sessions", tags=["sessions"])
     Who = Annotated[Caller, Depends(admit)]  # noqa: N806 - a type
 
     @routes.post("", status_code=201, summary="Begin a session")
-    async def begin(caller: Who, body: SessionBody | None = None) -> dict[str, Any]:
-        wanted = body or SessionBody()
+    async def begin(caller: Who, body: NewSessionBody | None = None) -> dict[str, Any]:
+        wanted = body or NewSessionBody()
         screen(wanted.model_dump())
         session = await book.begin(
-            caller.id, model=wanted.model, title=wanted.title, system_prompt=wanted.system_prompt
+            caller.id,
+            model=wanted.model,
+            title=wanted.title,
+            system_prompt=wanted.system_prompt,
+            messages=[Message(message.model_dump(exclude_unset=True)) for message in wanted.messages or ()],
         )
         return session_object(session, book)
 
@@ -127,6 +139,7 @@ def session_object(session: Session, book: Book) -> dict[str, Any]:
         "turns": session.turns,
         "messages": session.messages,
         "messages_in_context": session.messages - session.first_kept,
+        "replica": session.replica,
         "usage": {
             "input_tokens": session.input_tokens,
             "output_tokens": session.output_tokens,

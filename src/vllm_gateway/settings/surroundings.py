@@ -1,0 +1,8 @@
+"""What the environment says to the guests in a terminal; what it says to the gateway is read in `sources/`."""
+
+import os
+
+
+def said(name: str) -> str | None:
+    """Return the value of a variable of the environment; None when it is not set, or empty."""
+    return os.environ.get(name) or None  # noqa: TID251 - the settings are what reads the environment

@@ -1,0 +1,1 @@
+"""What lies on top of the chat for a moment: lists, editors, questions, help."""
