@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vllm_gateway import __version__
+from vllm_gateway.cli.bench import bench
 from vllm_gateway.cli.chaos import chaos
 from vllm_gateway.cli.config import config
 from vllm_gateway.cli.keys import keys
@@ -26,6 +27,7 @@ app = App(
 app.command(serve)
 app.command(sim)
 app.command(chaos)
+app.command(bench)
 app.command(config)
 app.command(keys)
 
