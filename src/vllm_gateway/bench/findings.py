@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from vllm_gateway.bench.figures import comparison, pairing
 from vllm_gateway.bench.figures.comparison import Change
@@ -11,6 +12,7 @@ from vllm_gateway.bench.figures.summary import Summary
 from vllm_gateway.bench.load.own_cost import OwnCost
 from vllm_gateway.bench.load.record import Record
 from vllm_gateway.bench.plan import Plan
+from vllm_gateway.bench.words import load_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,22 @@ class Findings:
     added: Mapping[str, Mapping[str, Added]] = field(default_factory=dict)
     steps: Sequence[Step] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """What was asked for, as far as it must be equal in runs that are compared."""
+        plan, said = self.plan, self.plan.wishes.prompts
+        return {
+            "model": ",".join(self.prepared.models),
+            "endpoint": plan.asking.endpoint.value,
+            "stream": plan.asking.streams,
+            "load": load_in_words(plan),
+            "prompts": "synthetic" if said.prompts is None else said.prompts.name,
+            "synthetic": said.synthetic if said.prompts is None else None,
+            "turns": said.turns,
+            "shared_prefix": said.shared_prefix,
+            "goodput": str(plan.slo) or None,
+        }
 
     @property
     def changes(self) -> list[Change]:

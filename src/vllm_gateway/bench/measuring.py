@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from vllm_gateway.bench.figures.comparison import differing
 from vllm_gateway.bench.figures.knee import Step, knee
 from vllm_gateway.bench.figures.pairing import Round, added
 from vllm_gateway.bench.figures.summary import summarize
@@ -134,4 +135,6 @@ def _notes(found: Findings) -> list[str]:
                 f"{each.url} told no usage in {each.summary.without_usage} of {each.summary.completed} answers: they "
                 "are not in the figures of tokens and TPOT, and nothing was guessed."
             )
+    if found.plan.earlier is not None and (other := differing(found.plan.earlier, found.load)):
+        notes.append(f"The run that is compared with had another load: {', '.join(other)}.")
     return notes

@@ -14,9 +14,9 @@ from vllm_gateway.bench.output.console import told
 from vllm_gateway.bench.output.folder import NO_PLOTS, can_draw, make_folder, write
 from vllm_gateway.bench.output.result_json import result
 from vllm_gateway.bench.output.view import View
-from vllm_gateway.bench.output.words import load_in_words
 from vllm_gateway.bench.plan import Plan
 from vllm_gateway.bench.preparing import CannotMeasure
+from vllm_gateway.bench.words import load_in_words
 from vllm_gateway.clock import SystemClock
 
 _INTERRUPTED = 130

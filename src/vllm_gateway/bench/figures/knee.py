@@ -1,5 +1,6 @@
 """Finding the highest rate at which a server still keeps its promise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Sweep:
         sentence = f"--sweep {text}: it takes rates, as in 1,2,4,8, or a range that is searched, as in 1:64."
         try:
             low_high = [float(part) for part in text.split(":")]
-            if len(low_high) == 2 and 0 < low_high[0] < low_high[1]:  # noqa: PLR2004 - a range has two ends
+            if len(low_high) == 2 and 0 < low_high[0] < low_high[1] < math.inf:  # noqa: PLR2004 - a range has two ends
                 return cls(low_per_s=low_high[0], high_per_s=low_high[1])
         except ValueError:
             pass  # then it is a list
@@ -53,7 +54,7 @@ class Sweep:
             rates = tuple(sorted({float(part) for part in text.split(",")}))
         except ValueError as mistake:
             raise ValueError(sentence) from mistake
-        if rates[0] <= 0:
+        if not all(0 < rate < math.inf for rate in rates):
             raise ValueError(sentence)
         return cls(rates)
 

@@ -7,7 +7,7 @@ from vllm_gateway.bench.figures.knee import GOOD_SHARE, knee
 from vllm_gateway.bench.findings import Findings
 from vllm_gateway.bench.output import tables
 from vllm_gateway.bench.output.tables import Table
-from vllm_gateway.bench.output.words import load_in_words
+from vllm_gateway.bench.words import load_in_words
 
 
 def told(found: Findings, written: Sequence[Path]) -> str:

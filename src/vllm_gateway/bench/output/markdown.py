@@ -10,9 +10,8 @@ from vllm_gateway.bench.findings import Findings
 from vllm_gateway.bench.output import tables
 from vllm_gateway.bench.output.console import knee_in_words, remarks
 from vllm_gateway.bench.output.formulas import FORMULAS
-from vllm_gateway.bench.output.result_json import load
 from vllm_gateway.bench.output.tables import Table
-from vllm_gateway.bench.output.words import command, load_in_words
+from vllm_gateway.bench.words import command, load_in_words
 
 
 def report(found: Findings, plots: Sequence[tuple[str, str]]) -> str:
@@ -44,7 +43,7 @@ def _lines(found: Findings, plots: Sequence[tuple[str, str]]) -> Iterator[str]:
 def _circumstances(found: Findings) -> Iterator[str]:
     moment = datetime.fromtimestamp(found.began_wall, UTC)
     version = f" (version {found.prepared.version})" if found.prepared.version else ""
-    asked = load(found)
+    asked = found.load
     lines = {
         "when": f"{moment:%Y-%m-%d %H:%M:%S} UTC",
         "server": f"{found.through.url}{version}",
@@ -101,7 +100,7 @@ def rows(table: Table) -> Iterator[str]:
 def _client(found: Findings) -> str:
     cost = found.through.cost
     return (
-        f"It used {cost.cpu_share:.0%} of one core, {cost.cpu_us_per_event:.0f} us for each of {cost.events} "
-        f"events, and opened {cost.connections} connections. At p99 its timers were {cost.loop_lag_p99_s * 1000:.1f} ms late, and "
-        f"requests were sent {cost.send_lag_p99_s * 1000:.1f} ms later than planned."
+        f"It used {cost.cpu_share:.0%} of one core, {cost.cpu_us_per_event:.0f} us for each of {cost.events} events, "
+        f"and opened {cost.connections} connections. At p99 its timers were {tables.ms(cost.loop_lag_p99_s)} ms late, "
+        f"and requests were sent {tables.ms(cost.send_lag_p99_s)} ms later than planned."
     )

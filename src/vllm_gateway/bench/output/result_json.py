@@ -10,7 +10,7 @@ from vllm_gateway.bench.figures.summary import Summary
 from vllm_gateway.bench.findings import Findings, Measured
 from vllm_gateway.bench.load.arrivals import Closed, Open
 from vllm_gateway.bench.load.record import Record
-from vllm_gateway.bench.output.words import command, load_in_words
+from vllm_gateway.bench.words import command
 
 _BACKENDS = {"chat": "openai-chat", "completions": "openai", "embeddings": "openai-embeddings"}
 
@@ -58,7 +58,7 @@ def _own(found: Findings) -> dict[str, Any]:
         "server_version": found.prepared.version,
         "url": found.through.url,
         "command": command(found.plan.wishes),
-        "load": load(found),
+        "load": found.load,
         **_side(found.through),
         "direct": None if direct is None else {"url": direct.url, **direct.summary.named(), **_side(direct)},
         "delta": _delta(found.added),
@@ -72,22 +72,6 @@ def _own(found: Findings) -> dict[str, Any]:
         "unexpected_errors": found.unexpected,
         "notes": list(found.notes),
         "is_passed": found.is_passed,
-    }
-
-
-def load(found: Findings) -> dict[str, Any]:
-    """Return what was asked for, as far as it must be equal in runs that are compared."""
-    plan, said = found.plan, found.plan.wishes.prompts
-    return {
-        "model": ",".join(found.prepared.models),
-        "endpoint": plan.asking.endpoint.value,
-        "stream": plan.asking.streams,
-        "load": load_in_words(plan),
-        "prompts": "synthetic" if said.prompts is None else said.prompts.name,
-        "synthetic": said.synthetic if said.prompts is None else None,
-        "turns": said.turns,
-        "shared_prefix": said.shared_prefix,
-        "goodput": str(plan.slo) or None,
     }
 
 
