@@ -20,6 +20,7 @@ from vllm_gateway.bench.prompts.synthetic import Lengths
 from vllm_gateway.clock import SystemClock
 
 _WARM_CONCURRENCY = 8
+_MOST_TOKENS_PER_OUTPUT = 1.05
 
 
 @dataclass(slots=True)
@@ -135,6 +136,18 @@ def _notes(found: Findings) -> list[str]:
                 f"{each.url} told no usage in {each.summary.without_usage} of {each.summary.completed} answers: they "
                 "are not in the figures of tokens and TPOT, and nothing was guessed."
             )
+        if (tokens_per_output := _tokens_per_output(each)) > _MOST_TOKENS_PER_OUTPUT:
+            notes.append(
+                f"{each.url} sent {tokens_per_output:.2f} tokens with each output: ITL is between outputs, and "
+                "only TPOT is per token."
+            )
     if found.plan.earlier is not None and (other := differing(found.plan.earlier, found.load)):
         notes.append(f"The run that is compared with had another load: {', '.join(other)}.")
     return notes
+
+
+def _tokens_per_output(measured: Measured) -> float:
+    """Return how many tokens one event of a stream carried; 1 where nothing is known of it."""
+    streams = [each for each in measured.records if each.gaps_s and each.output_tokens]
+    outputs = sum(len(each.gaps_s) + 1 for each in streams)
+    return sum(each.output_tokens or 0 for each in streams) / outputs if outputs else 1.0

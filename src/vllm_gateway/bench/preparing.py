@@ -11,7 +11,9 @@ from vllm_gateway.bench.plan import Plan
 from vllm_gateway.bench.prompts.conversation import Listed, Salted, Source
 from vllm_gateway.bench.prompts.synthetic import Lengths, Synthetic, sample
 
-_SHORT_WORDS, _LONG_WORDS = 16, 256
+_SHORT_WORDS, _LONG_WORDS = 1, 256
+_HOPELESS = frozenset({400, 401, 403, 404})
+"""Statuses with which a server says that it will answer no request of this kind."""
 
 
 class CannotMeasure(Exception):
@@ -33,6 +35,8 @@ async def prepare(plan: Plan) -> tuple[Preparation, Lengths]:
         try:
             lengths = await _measure_lengths(plan, models[0])
         except NoAnswer as problem:
+            if problem.status in _HOPELESS:
+                raise CannotMeasure(str(problem)) from problem
             notes.append(
                 f"The length of made-up prompts is not the wanted one, for it could not be measured: {problem}"
             )

@@ -1,6 +1,7 @@
 """A caller and what becomes of its questions."""
 
 import pytest
+from typing_extensions import override
 
 from tests.scripted import Visit, scripted
 from vllm_gateway import codec
@@ -86,10 +87,12 @@ async def test_times_count_from_the_plan() -> None:
     told: list[Record] = []
 
     class Looking(Nobody):
+        @override
         def sent(self, record: Record) -> None:
             assert record.first_byte_at is None
             told.append(record)
 
+        @override
         def ended(self, record: Record) -> None:
             assert record.first_byte_at is not None
             told.append(record)

@@ -14,6 +14,10 @@ _TIMEOUT_S = 60.0
 class NoAnswer(Exception):
     """There is no good answer; `str()` of it is one sentence that says why."""
 
+    def __init__(self, sentence: str, status: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+
 
 class _Whole:
     """Keeps an answer."""
@@ -47,7 +51,9 @@ async def fetch(target: Target, path: str, body: bytes = b"") -> Any:  # noqa: A
     finally:
         connections.close()
     if whole.status != _OK:
-        raise NoAnswer(f"{target.url}{path} answers {whole.status}: {whole.body[:200].decode(errors='replace')}")
+        raise NoAnswer(
+            f"{target.url}{path} answers {whole.status}: {whole.body[:200].decode(errors='replace')}", whole.status
+        )
     try:
         return codec.loads(whole.body)
     except codec.MalformedJson as mistake:

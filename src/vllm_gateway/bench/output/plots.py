@@ -8,7 +8,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from vllm_gateway.bench.figures.distribution import percentile
 from vllm_gateway.bench.figures.knee import knee
 from vllm_gateway.bench.findings import Findings, Measured
 from vllm_gateway.bench.load.record import Record
@@ -29,7 +31,7 @@ _STYLE: Any = {
     "font.size": 10,
     "legend.frameon": False,
 }
-_BINS = 60
+_BINS = 30
 
 
 def draw(found: Findings, folder: Path) -> list[tuple[str, str]]:
@@ -75,7 +77,7 @@ def _shares(axes: Axes, sides: Sequence[tuple[str, str, Measured]], measure: Cal
         shares = [(number + 1) / len(values) * 100 for number in range(len(values))]
         axes.step([values[0], *values], [0.0, *shares], where="post", color=colour, label=name or None)
         for share in (50, 99):
-            at = values[min(len(values) - 1, int(share / 100 * len(values)))]
+            at = percentile(values, share / 100)
             if not name:
                 axes.plot([at], [share], "o", color=colour, markersize=4)
                 axes.annotate(f"p{share} {at:.4g} ms", (at, share), (6, -12), textcoords="offset points", color=_QUIET)
@@ -153,6 +155,7 @@ def _errors(axes: Axes, sides: Sequence[tuple[str, str, Measured]]) -> None:
     axes.set_xlim(0, span + width)
     axes.set_xlabel("seconds since the start")
     axes.set_ylabel(f"failed, per {width:.2g} s")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper right")
 
 

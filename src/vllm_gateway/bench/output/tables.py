@@ -132,8 +132,8 @@ def number(value: float | None) -> str:
     """Return a figure with as many places as one reads; a dash where there is none."""
     if value is None:
         return "-"
-    if value == int(value) and abs(value) >= 1:
-        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"  # noqa: PLR2004 - enough digits by then
 
 
