@@ -4,22 +4,23 @@ from collections import Counter, deque
 from contextlib import AbstractContextManager
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from vllm_gateway.bench.figures.distribution import percentile
 from vllm_gateway.bench.load.record import Record
 from vllm_gateway.clock import Clock, SystemClock
 
-_PER_SECOND = 4
+_PER_SECOND = 2
 _LAST = 500
 """Answers of which the latencies are shown."""
 _WINDOW_S = 5.0
 
 
 class View:
-    """Counts what it is told, and draws it some times a second; nothing is drawn per request."""
+    """Counts what it is told, and draws it twice a second, from a thread of its own; nothing is drawn per request."""
 
     def __init__(self, title: str, clock: Clock | None = None) -> None:
         self._title = title
@@ -53,26 +54,25 @@ class View:
         while self._ends and self._ends[0] < now - _WINDOW_S:
             self._ends.popleft()
         past_s = now - self._began_at
+        last = list(self._last)  # at once, because it grows meanwhile
         shown = {
             "time": f"{past_s:.0f} s",
             "under way": str(self._under_way),
             "answered": str(self._answered),
             f"ended per second, last {_WINDOW_S:g} s": f"{len(self._ends) / max(0.001, min(past_s, _WINDOW_S)):.1f}",
             "tokens out": str(self._output_tokens),
-            "TTFT p50 / p99": _spread([each.ttft_s for each in self._last]),
-            "E2E p50 / p99": _spread([each.e2e_s for each in self._last]),
+            "TTFT p50 / p99": _spread([each.ttft_s for each in last]),
+            "E2E p50 / p99": _spread([each.e2e_s for each in last]),
         }
         if self._errors:
             shown["failed"] = ", ".join(f"{kind} {count}" for kind, count in self._errors.most_common())
         return shown
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
         table = Table.grid(padding=(0, 2))
-        table.title = self._title
-        table.title_justify = "left"
         for name, text in self.figures().items():
             table.add_row(f"[dim]{name}[/dim]", text, style="red" if name == "failed" else None)
-        return table
+        return Group(Text(self._title, style="bold"), table)
 
     def live(self, stream: TextIO) -> AbstractContextManager[object]:
         """Return what draws it on a terminal while it is open, and takes it away again."""
