@@ -1,14 +1,16 @@
 """A whole run."""
 
 import asyncio
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
+from typing_extensions import override
 
 from tests.bench.making import planned
 from vllm_gateway import codec
@@ -63,6 +65,30 @@ def test_the_result_can_be_printed(tmp_path: Path, capsys: pytest.CaptureFixture
         wishes = replace(wanted.wishes, output=replace(wanted.wishes.output, json=True))
         assert run(replace(wanted, wishes=wishes)) == 0
     assert codec.loads(capsys.readouterr().out)["completed"] == 3
+
+
+def test_the_result_is_printed_to_its_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where every write takes only a part, as to a full pipe without a buffer before it."""
+    printed = bytearray()
+
+    class Narrow(io.RawIOBase):
+        @override
+        def writable(self) -> bool:
+            return True
+
+        @override
+        def write(self, data: Any) -> int:
+            taken = bytes(data[:100])
+            printed.extend(taken)
+            return len(taken)
+
+    narrow = io.TextIOWrapper(cast("BinaryIO", Narrow()), write_through=True)  # as Python itself makes it
+    monkeypatch.setattr("sys.stdout", narrow)
+    with sim() as running:
+        wanted = plan(running, tmp_path)
+        wishes = replace(wanted.wishes, output=replace(wanted.wishes.output, json=True))
+        assert run(replace(wanted, wishes=wishes)) == 0
+    assert codec.loads(printed)["completed"] == 3
 
 
 def test_a_condition_that_holds_is_exit_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,8 +42,17 @@ def run(plan: Plan) -> int:
     written = write(found, folder, with_plots=with_plots)
     if output.plots and not with_plots:
         sys.stderr.write(f"vllm-gateway bench: {NO_PLOTS}\n")
-    sys.stdout.write(codec.dumps_pretty(result(found)).decode() if output.json else told(found, written))
+    _print(codec.dumps_pretty(result(found)) if output.json else told(found, written).encode())
     return 0 if found.is_passed else 1
+
+
+def _print(text: bytes) -> None:
+    """Write all of it: where Python does not buffer, a write to a full pipe may end early and lose the rest."""
+    sys.stdout.flush()
+    left = memoryview(text)
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]
+    sys.stdout.flush()
 
 
 def _complain(sentence: str) -> int:
