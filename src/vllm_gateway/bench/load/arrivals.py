@@ -50,14 +50,22 @@ class Open:
         """Yield the seconds after the start at which requests arrive: so many, or as many as fall into the time.
 
         The arrivals of a process with one event per unit of time are laid on the clock in such a way that the rate is
-        the wanted one at every moment. One of the two bounds is needed.
+        the wanted one at every moment. One of the two bounds is needed. Where the number of requests is given, chance
+        decides when each comes, not how long they take together: the rate over all is exactly the wanted one.
         """
         span_s = duration_s if duration_s is not None else (requests or 0) / self.mean_rate_per_s
+        stretch = 1.0 if requests is None else self._stretch(seed, requests)
         for arrival in itertools.islice(self._unit_process(seed), requests):
-            at = _moment(arrival, self.rate_per_s, self._last, span_s)
+            at = _moment(arrival * stretch, self.rate_per_s, self._last, span_s)
             if duration_s is not None and at >= duration_s:
                 return
             yield at
+
+    def _stretch(self, seed: int, requests: int) -> float:
+        """Return what makes the group after the last request begin when it should."""
+        size = self.burst if self.pattern is Pattern.BURST else 1
+        after = -(-requests // size) * size
+        return after / next(itertools.islice(self._unit_process(seed), after, None))
 
     def _unit_process(self, seed: int) -> Iterator[float]:
         dice = random.Random(seed)  # noqa: S311 - a schedule is no secret
