@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"fastapi", "starlette", "uvicorn", "textual"}
+HEAVY = {"fastapi", "starlette", "uvicorn", "textual", "matplotlib"}
 
 
 def python(*arguments: str) -> "subprocess.CompletedProcess[str]":

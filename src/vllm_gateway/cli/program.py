@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from vllm_gateway import __version__
 from vllm_gateway.cli.ask import ask
+from vllm_gateway.cli.bench import bench
 from vllm_gateway.cli.chaos import chaos
 from vllm_gateway.cli.chat import chat
 from vllm_gateway.cli.config import config
@@ -33,6 +34,7 @@ app.command(ask)
 app.command(top)
 app.command(chaos)
 app.command(chat)
+app.command(bench)
 app.command(config)
 app.command(keys)
 app.command(usage)

@@ -1,0 +1,1 @@
+"""What is asked: prompts out of files, or made up."""
