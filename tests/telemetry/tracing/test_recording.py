@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.exchanges import exchange
+from tests.waiting import until
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.settings.model import Tracing
@@ -130,7 +131,7 @@ def test_nobody_waits_for_a_slow_collector() -> None:
 
 
 @pytest.mark.parametrize("fault", [None, OSError("gone")])
-def test_what_does_not_arrive_is_counted(fault: Exception | None, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_does_not_arrive_is_counted(fault: Exception | None, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the reason, the next ones are sent all the same, and the log says how many are lost."""
     outlet = Outlet(arrives=False)
     outlet.fault = fault
@@ -139,7 +140,6 @@ def test_what_does_not_arrive_is_counted(fault: Exception | None, caplog: pytest
         end(recorded)
     with caplog.at_level(logging.ERROR):
         recorded.open()
-        while not any("the traces of 200 requests are lost" in each.message for each in list(caplog.records)):
-            assert recorded._thread.is_alive()
+        await until(lambda: any("traces of 200 requests are lost" in each.message for each in list(caplog.records)))
         recorded.close()
     assert (recorded.lost, len(outlet.spans)) == (200, 200)
