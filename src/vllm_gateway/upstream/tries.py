@@ -190,7 +190,13 @@ def _learn(exchange: Exchange, replica: Replica, question: Question, failed: Att
         replica.see(failed.verdict.sign)
     if failed.verdict.lacks_route:
         replica.lacks.add(question.path)
-    log.debug("exchange %s: replica %s: %r", exchange.id, replica.name, str(failed))  # it may be in its words
+    told = (
+        exchange.id,
+        replica.name,
+        failed.verdict.error.code,
+        failed.status,
+    )  # not its words: they may be the caller's
+    log.debug("exchange %s: replica %s: %s, status %d", *told)
 
 
 async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:
