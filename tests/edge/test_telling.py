@@ -21,11 +21,12 @@ def names(header: str) -> list[str]:
     return [each.partition(";")[0].strip() for each in header.split(",")]
 
 
-def answered(**trail: float) -> Exchange:
+def answered(*, first_token_at: float | None = None, queue_s: float = 0.0) -> Exchange:
     """Return an exchange that a replica has answered, at the tenth second."""
     one = exchange()
     one.replica = "gpu-1"
-    one.trail = Trail(HandClock(now=10.0).now, auth_s=0.001, read_s=0.002, route_s=0.003, connect_s=0.004, **trail)
+    one.trail = Trail(HandClock(now=10.0).now, auth_s=0.001, read_s=0.002, route_s=0.003, connect_s=0.004)
+    one.trail.first_token_at, one.trail.queue_s = first_token_at, queue_s
     one.trail.calls = [
         Call("gpu-0", CHAT, 1.0, connected_at=1.5, ended=2.0, result="upstream_error"),
         Call("gpu-1", CHAT, 3.0, connected_at=4.0),

@@ -52,7 +52,7 @@ async def busy(folder: Path, collector: str) -> AsyncIterator[tuple[Program, "Ho
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
-        door = await stack.enter_async_context(program(folder, **settings))
+        door = await stack.enter_async_context(program(folder, most_files=4096, **settings))
         http = await stack.enter_async_context(httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S))
         yield door, Hour(http, door.port, pair)
 

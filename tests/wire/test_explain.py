@@ -10,8 +10,8 @@ from vllm_gateway.admission.keys.record import caller_id
 from vllm_gateway.admission.keys.secret import digest
 
 CHAT = "/v1/chat/completions"
-LOCAL = {"auth": {"explain_to": ["local"]}}
-PREFIX = {**LOCAL, "balance": {"policy": "prefix"}}
+LOCAL: dict[str, Any] = {"auth": {"explain_to": ["local"]}}
+PREFIX: dict[str, Any] = {**LOCAL, "balance": {"policy": "prefix"}}
 KEY = "sk-explains-0123456789"
 OTHER = "sk-another-0123456789"
 

@@ -113,7 +113,7 @@ async def test_no_secret_is_told_to_anybody(tmp_path: Path, monkeypatch: pytest.
     async with collecting(monkeypatch) as collector:
         wanted = settings(tmp_path, port) | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         async with (
-            program(tmp_path, sim.url, **wanted) as door,
+            program(tmp_path, sim.url, most_files=4096, **wanted) as door,
             httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S) as http,
         ):
             replies = await talk(http)

@@ -11,7 +11,7 @@ from vllm_gateway.sim import RunningSim
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "sim-small", "messages": [{"role": "user", "content": "secret words"}], "max_tokens": 3}
-ON = {"tracing": {"enabled": True}}
+ON: dict[str, Any] = {"tracing": {"enabled": True}}
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 

@@ -81,7 +81,7 @@ def test_every_request_becomes_spans_in_their_order() -> None:
     assert [span.attributes["gateway.request_id"] for _, span in outlet.spans] == [
         f"request-{number:03}" for number in range(300)
     ]
-    assert outlet.most_at_once == 128
+    assert outlet.most_at_once == 32
     assert (recorded.lost, outlet.is_closed) == (0, True)
 
 

@@ -1,15 +1,23 @@
 """Where spans go, by the settings and by OpenTelemetry's own variables."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from vllm_gateway.settings.model import Tracing
 from vllm_gateway.settings.surroundings import said
 from vllm_gateway.state.extras import need
 from vllm_gateway.telemetry.tracing.recording import Outlet
 
-Said = Callable[[str], str | None]
-_EVERY_MS = 5000
-"""OpenTelemetry's default."""
+
+class Said(Protocol):
+    """Reads a variable of the environment."""
+
+    def __call__(self, name: str, /) -> str | None:
+        """Return its value; None where it has none."""
+        ...
+
+
+_EVERY_MS = 1000
+"""OpenTelemetry's own default is 5,000, after which more would have to be sent at once."""
 _KNOWN = ("otlp", "console", "none")
 
 

@@ -30,9 +30,7 @@ ATTEMPTS = "gateway.attempts"
 RESUMED = "gateway.resumed"
 CACHE = "gateway.cache"
 AUTH_S = "gateway.auth_s"
-READ_S = "gateway.read_s"
 QUEUE_S = "gateway.queue_s"
-ROUTE_S = "gateway.route_s"
 CONNECT_S = "gateway.connect_s"
 
 WISHES: dict[str, tuple[str, type]] = {

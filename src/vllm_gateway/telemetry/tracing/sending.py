@@ -22,6 +22,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 from opentelemetry.trace.span import TraceState
+from typing_extensions import override
 
 from vllm_gateway import __version__
 from vllm_gateway.telemetry.tracing.context import Context
@@ -41,7 +42,7 @@ class OtelOutlet:
     def __init__(self, exporters: Sequence[str], *, every_s: float) -> None:
         """Send by each of `exporters`, which are names of `EXPORTERS`."""
         self.every_s = every_s
-        self._resource = _resource()
+        self._resource = _Resource(_resource())
         self._sampler = TracerProvider(resource=self._resource, shutdown_on_exit=False).sampler
         self._exporters = [EXPORTERS[name]() for name in exporters]
 
@@ -78,6 +79,22 @@ class OtelOutlet:
             start_time=int(span.began * _NANOSECONDS),
             end_time=int(span.ended * _NANOSECONDS),
         )
+
+
+class _Resource(Resource):
+    """One whose hash is reckoned once, and not again for every span."""
+
+    def __init__(self, other: Resource) -> None:
+        super().__init__(other.attributes, other.schema_url)
+        self._hash = hash(other)
+
+    @override
+    def __hash__(self) -> int:
+        return self._hash
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
 
 
 def _context(trace: Trace, span: int, *, is_remote: bool) -> SpanContext:
