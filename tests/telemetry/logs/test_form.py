@@ -51,6 +51,8 @@ def test_libraries_do_not_tell_what_they_are_given(root: logging.Logger) -> None
     root.getChild("there").debug("this is the gateway's own")
     found = [codec.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert found == ["the disk is full", "this is the gateway's own"]
+    set_up("error", renderer("json", stream), stream)
+    assert not root.getChild("aiosqlite").isEnabledFor(logging.WARNING)
 
 
 def test_a_defect_comes_with_its_stack(root: logging.Logger) -> None:
