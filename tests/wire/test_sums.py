@@ -39,7 +39,7 @@ async def an_hour(folder: Path, collector: Collector) -> tuple[int, Page]:
     """Let it pass, and the gateway come to its end; return how many requests were sent, and the metrics."""
     async with busy(folder, collector.url) as (door, hour), httpx2.AsyncClient(base_url=door.url) as http:
         await hour.run()
-        page = await at_rest(http)
+        page = await at_rest(http, hour.sent)
         door.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(2 * PATIENCE_S):
             await door.process.wait()
@@ -47,12 +47,12 @@ async def an_hour(folder: Path, collector: Collector) -> tuple[int, Page]:
         return hour.sent, page
 
 
-async def at_rest(http: httpx2.AsyncClient) -> Page:
-    """Return the metrics when nothing is under way any more."""
+async def at_rest(http: httpx2.AsyncClient, sent: int) -> Page:
+    """Return the metrics when all that was sent has arrived, and nothing is under way any more."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             page = read((await http.get("/metrics")).text)
-            if not page["gateway_inflight_requests"][()]:
+            if sum(page["gateway_requests_total"].values()) >= sent and not page["gateway_inflight_requests"][()]:
                 return page
             await asyncio.sleep(0.01)
 
