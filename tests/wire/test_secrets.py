@@ -52,10 +52,13 @@ def settings(folder: Path) -> dict[str, str]:
     }
 
 
-async def talk(http: httpx2.AsyncClient) -> list[str]:
-    """Ask in all ways, right and wrong; return what came back where it was wrong."""
+async def talk(http: httpx2.AsyncClient) -> tuple[list[str], list[str]]:
+    """Ask in all ways, right and wrong; return what came back where it was wrong, and what became a secret meanwhile.
+
+    That is the id of a session of the first shape, which lets one in, and an answer.
+    """
     message = {"role": "user", "content": PROMPT}
-    body: dict[str, Any] = {"model": "sim-small", "messages": [message], "max_tokens": 3}
+    body: dict[str, Any] = {"model": "sim-small", "messages": [message], "max_tokens": 12}
     headers = {
         "authorization": f"Bearer {CLIENT}",
         "baggage": BAGGAGE,
@@ -63,8 +66,11 @@ async def talk(http: httpx2.AsyncClient) -> list[str]:
         "x-forwarded-for": COOKIE,
         "idempotency-key": COOKIE,
     }
-    for stream in (False, True):
-        assert (await http.post(CHAT, json={**body, "stream": stream}, headers=headers)).status_code == 200
+    stream = await http.post(CHAT, json={**body, "stream": True}, headers=headers)
+    whole = await http.post(CHAT, json=body, headers={"x-api-key": CLIENT})
+    assert [stream.status_code, whole.status_code] == [200, 200]
+    opened = (await http.post("/init_session", json={"vllm_api_key": CLIENT})).json()["session_id"]
+    assert (await http.post("/chat", json={"session_id": opened, "message": PROMPT})).status_code == 200
     session = (await http.post("/v1/sessions", json={"system_prompt": SYSTEM}, headers=headers)).json()["id"]
     for _ in range(2):
         turn = await http.post(f"/v1/sessions/{session}/chat", json={"message": PROMPT}, headers=headers)
@@ -79,7 +85,8 @@ async def talk(http: httpx2.AsyncClient) -> list[str]:
         await http.get("/unknown", headers=headers),
     ]
     assert all(reply.status_code >= 400 for reply in wrong)
-    return [f"{reply.headers} {reply.text}" for reply in wrong]
+    answer = whole.json()["choices"][0]["message"]["content"]
+    return [f"{reply.headers} {reply.text}" for reply in wrong], [opened, answer]
 
 
 async def admin_pages(url: str) -> list[str]:
@@ -107,18 +114,18 @@ async def test_no_secret_is_told_to_anybody(tmp_path: Path, monkeypatch: pytest.
             program(tmp_path, sim.url, most_files=4096, **wanted) as door,
             httpx2.AsyncClient(base_url=door.url, timeout=PATIENCE_S) as http,
         ):
-            replies = await talk(http)
+            replies, made = await talk(http)
             told = await admin_pages(door.admin_url)
             told += [(await http.get("/metrics")).text]
             log = tmp_path / "gateway.log"
-            await until(lambda: log.read_text().count('"event":"request"') == 10)
-            await until(lambda: len(collector.servers) == 10)
+            await until(lambda: log.read_text().count('"event":"request"') == 11)
+            await until(lambda: len(collector.servers) == 11)
     await sim.close()
     answers = [codec.loads(seen.body) for seen in sim.log.requests if seen.body]
     told += [log.read_text(), *(body.decode("latin-1") for body in collector.bodies)]
     assert any(PROMPT in str(answer) for answer in answers)  # what was said did get to where it belongs
     assert any(f"bearer {COLLECTOR}".encode() in head.lower() for head in collector.heads)
-    for secret in (*KEYS, PROMPT, SYSTEM):
+    for secret in (*KEYS, PROMPT, SYSTEM, *made):
         assert leaks(secret, told) == []
     for secret in KEYS:  # of what was said, a replica may tell its caller what is wrong with it
         assert leaks(secret, replies) == []

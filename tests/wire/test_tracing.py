@@ -1,11 +1,14 @@
 """Traces through a whole gateway: from the caller's, over every replica that was asked, to a collector."""
 
+import asyncio
+import sys
 from typing import Any
 
 import pytest
 
 from tests.telemetry.tracing.collector import CLIENT, Collector, collecting
 from tests.waiting import until
+from tests.wire.programs import CLEAN
 from tests.wire.sims import fast, fleet
 from vllm_gateway.sim import RunningSim
 
@@ -119,6 +122,20 @@ async def test_requests_that_reach_no_replica_are_traced_too(monkeypatch: pytest
         ("POST /v1/messages", 400, False),
     ]
     assert not collector.of(CLIENT)
+
+
+async def test_a_gateway_that_could_not_send_traces_says_so_and_ends() -> None:
+    """In one line, with what to do."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "vllm_gateway", "serve", "--port", "0"),
+        env=CLEAN | {"GATEWAY_TRACING__ENABLED": "true", "OTEL_TRACES_EXPORTER": "zipkin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    (line,) = said.decode().splitlines()
+    assert process.returncode == 1
+    assert "OTEL_TRACES_EXPORTER names 'zipkin'. Known are otlp, console, none." in line
 
 
 async def test_callers_notice_nothing_of_a_collector_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
