@@ -1,8 +1,9 @@
-"""What it costs to observe: `python -m benchmarks.observing [--only cost] [--repetitions N]`.
+"""What it costs to observe: `python -m benchmarks.observing [--only cost|waits|whole] [--repetitions N]`.
 
-The first table is CPU time of single steps, in one process without sockets. The second is CPU time of the whole
-gateway, its threads included, under load: with nothing noted but the metrics, with each of the others, and with all of
-them. Targets take turns, repetition by repetition. Linux only.
+The first table is CPU time of single steps, in one process without sockets. The second is how long the loop waits for
+the thread that sends spans; the collector is in the same process there, and makes it worse. The third is CPU time of
+the whole gateway, its threads included, under load: with nothing noted but the metrics, with each of the others, and
+with all of them. Targets take turns, repetition by repetition. Linux only.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from vllm_gateway.trail import Call, Trail
 
 GROUPS, CALLS = 200, 200
 _SENT, _BATCHES = 32, 50
+_RATES, _LATE_S, _NAP_S = (0, 200, 1000), 4.0, 0.002
 SCENARIOS = (
     Scenario("c32", "32 connections, answers in one piece", connections=32, measured_s=3.0),
     Scenario(
@@ -142,6 +144,37 @@ def cost() -> None:
         outlet.close()
 
 
+async def _lateness(rate: int, recording: Recording, one: Exchange) -> tuple[float, float]:
+    """Return how late a loop is in ms, at the median and the 99th percentile, while so many requests end a second."""
+    late, done, began = [], 0, SystemClock.now()
+    while (passed := SystemClock.now() - began) < _LATE_S:
+        for _ in range(int(passed * rate) - done):
+            recording.see(one, Outcome.OK)
+            done += 1
+        asleep = SystemClock.now()
+        await asyncio.sleep(_NAP_S)
+        late.append((SystemClock.now() - asleep - _NAP_S) * 1000)
+    late.sort()
+    return late[len(late) // 2], late[len(late) * 99 // 100]
+
+
+def waits() -> None:
+    """Print how long everything else in the process waits for the thread that sends spans."""
+    one = _exchange()
+    print("| requests/s, all sampled | the loop is late, median ms | p99, ms | lost |\n|---|---:|---:|---:|")
+    with collector() as port:
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"  # noqa: TID251 - a benchmark's own
+        for rate in _RATES:
+            outlet = OtelOutlet(["otlp"], every_s=1)
+            recording = Recording(outlet, Tracing(enabled=True), clock=SystemClock(), caller=str)
+            recording.begin(one)
+            recording.open()
+            median_ms, late_ms = asyncio.run(_lateness(rate, recording, one))
+            recording.close()
+            print(f"| {rate:,} | {median_ms:.2f} | {late_ms:.2f} | {recording.lost} |")
+    print()
+
+
 @contextmanager
 def collector() -> Iterator[int]:
     """Run what takes spans and says yes, on the core that this process is on; give its port."""
@@ -223,12 +256,14 @@ def _print_table(scenario: Scenario, rows: Sequence[tuple[str, Figures]]) -> Non
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("cost", "whole"))
+    parser.add_argument("--only", choices=("cost", "waits", "whole"))
     parser.add_argument("--repetitions", type=int, default=3)
     asked = parser.parse_args()
-    if asked.only != "whole":
+    if asked.only in {None, "cost"}:
         cost()
-    if asked.only != "cost":
+    if asked.only in {None, "waits"}:
+        waits()
+    if asked.only in {None, "whole"}:
         whole(asked.repetitions)
 
 

@@ -1,6 +1,7 @@
 """Requests become spans when they are over, beside them."""
 
 import logging
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -100,6 +101,15 @@ def test_a_request_belongs_to_its_callers_trace() -> None:
     assert (new.parent, new.state, new.goes_on) == (0, b"", False)
     assert mine.span != new.span
     assert [parent is None for parent in outlet.asked] == [False, True]
+
+
+def test_other_threads_get_their_turn_soon() -> None:
+    """As long as it runs; then it is as it was."""
+    before, recorded = sys.getswitchinterval(), recording(Outlet())
+    recorded.open()
+    meanwhile = sys.getswitchinterval()
+    recorded.close()
+    assert (meanwhile, sys.getswitchinterval()) == (pytest.approx(0.001), before)
 
 
 def test_what_is_not_sampled_leaves_nothing() -> None:

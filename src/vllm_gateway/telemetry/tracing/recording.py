@@ -1,6 +1,7 @@
 """Requests become spans when they are over, in a thread of their own: no request waits for whoever collects them."""
 
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,8 +21,11 @@ MOST_HELD = 20_000
 """Requests that wait to become spans; more are counted and forgotten."""
 _AT_ONCE = 32
 """Requests whose spans are sent together, some three for each."""
-_BREATH_S = 0.005
-"""To write spans down keeps all else in the process waiting for some milliseconds; then that has its turn."""
+_BREATH_S = 0.001
+"""Writing spans down is work for Python, for some milliseconds at a time; in between all else has its turn."""
+_TURN_S = 0.001
+"""How long that may keep whoever has news from a socket waiting. Python's own 5 ms are paid again with every look at
+the sockets, and show in first tokens (`benchmarks/observing.py`)."""
 _LAST_WORDS_S = 5.0
 
 
@@ -66,11 +70,14 @@ class Recording:
         self._caller = caller
         self._most_held = most_held
         self._held: deque[Story] = deque()
+        self._turn_before_s = sys.getswitchinterval()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
 
     def open(self) -> None:
         """Begin to send."""
+        self._turn_before_s = sys.getswitchinterval()
+        sys.setswitchinterval(min(_TURN_S, self._turn_before_s))
         self._thread.start()
 
     def begin(self, exchange: Exchange) -> None:
@@ -103,6 +110,7 @@ class Recording:
         self._is_over.set()
         self._thread.join(_LAST_WORDS_S)
         self._outlet.close()
+        sys.setswitchinterval(self._turn_before_s)
 
     def _run(self) -> None:
         lost_told = 0
