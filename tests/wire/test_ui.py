@@ -85,7 +85,7 @@ async def test_a_key_is_made_shown_once_and_revoked(tmp_path: Path) -> None:
 
 
 async def test_the_chat_box_streams_an_answer_by_keyboard_alone(tmp_path: Path) -> None:
-    """It is a request like any other: the gateway has written it down. Nothing that the page did was against its policy."""
+    """It is a request like any other, which the gateway has written down; the page did nothing against its policy."""
     async with operated(fast()) as one, page(tmp_path, one) as shown:
         await shown.look("document.getElementById('key').focus()")
         await shown.tell("Input.insertText", text=ADMIN_KEY)
@@ -143,7 +143,8 @@ async def test_it_fits_a_narrow_screen_and_can_be_read(tmp_path: Path, theme: st
 FAINT = """(() => {
   const parts = (color) => color.match(/[\\d.]+/g).map(Number);
   const light = (color) => {
-    const [r, g, b] = parts(color).slice(0, 3).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = parts(color).slice(0, 3).map((c) => linear(c / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (el) => {
@@ -154,7 +155,8 @@ FAINT = """(() => {
     return "rgb(255, 255, 255)";
   };
   return [...document.body.querySelectorAll("*")].filter((el) => {
-    if (![...el.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || !el.offsetParent) return false;
+    const says = [...el.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!says || !el.offsetParent || el.disabled) return false;
     const [a, b] = [light(getComputedStyle(el).color), light(behind(el))];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
   }).map((el) => el.outerHTML.slice(0, 120));

@@ -73,7 +73,7 @@ function shownOnce(key) {
 function columns(act) {
   return [
     { label: "Name", value: (each) => each.name },
-    { label: "Key", kind: "mono", value: (each) => each.hint },
+    { label: "Key", kind: "mono hint", value: (each) => each.hint },
     { label: "State", value: (each) => badge(each.state, { valid: "good", expired: "warn", revoked: "bad" }[each.state] ?? "dim") },
     { label: "Models", value: (each) => each.models.join(", ") || "all" },
     { label: "Limits", value: limits },

@@ -48,7 +48,7 @@ async function sums(group, days) {
       tile("Requests", count(sum("requests"))),
       tile("Failed", count(sum("failed"))),
       tile("Tokens in", brief(sum("prompt_tokens"))),
-      tile("of them from a cache", brief(sum("cached_tokens"))),
+      tile("Cached tokens in", brief(sum("cached_tokens"))),
       tile("Tokens out", brief(sum("completion_tokens"))),
     ),
     table("Usage", columns(group), rows, `Nothing was used between ${answer.from} and ${answer.to}.`),
