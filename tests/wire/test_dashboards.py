@@ -1,4 +1,4 @@
-"""Every query of every dashboard, asked of a real Prometheus that has watched a gateway; needs Debian's `prometheus`."""
+"""Every query of every dashboard, asked of a real Prometheus that watched a gateway; needs Debian's `prometheus`."""
 
 import asyncio
 import contextlib

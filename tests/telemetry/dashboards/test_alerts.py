@@ -43,7 +43,9 @@ CASES = {
     "GatewayErrorsSlow": Case("7h", FAILING),
     "GatewayFirstTokensLateFast": Case("2h", LATE),
     "GatewayFirstTokensLateSlow": Case("7h", LATE),
-    "GatewayReplicaOut": Case("8m", {"gateway_backend_up{" + JOB + ', backend="gpu-1"}': "1 0x10"}, {"backend": "gpu-1"}),
+    "GatewayReplicaOut": Case(
+        "8m", {"gateway_backend_up{" + JOB + ', backend="gpu-1"}': "1 0x10"}, {"backend": "gpu-1"}
+    ),
     "GatewayReplicaWedged": Case("14m", {WEDGED: "_x12 1x10"}, {"backend": "gpu-1"}),
     "GatewayQueueFull": Case("10m", {"gateway_errors_total{" + JOB + ', code="queue_full"}': "0+1x20"}),
     "GatewayBudgetNear": Case("2m", {"gateway_budget_used_ratio{" + JOB + ', key="k"}': "0.95x5"}, {"key": "k"}),

@@ -27,7 +27,12 @@ def test_everything_that_is_asked_exists(board: Board) -> None:
     """The gateway's metrics by their definitions, the replicas' by what a real vLLM tells."""
     for expression in expressions([board]):
         assert unknown(expression) == set(), expression
-        assert "rate(" not in expression or "[$__rate_interval]" in expression or "[5m]" in expression or "h]" in expression
+        assert (
+            "rate(" not in expression
+            or "[$__rate_interval]" in expression
+            or "[5m]" in expression
+            or "h]" in expression
+        )
 
 
 def test_every_metric_is_shown_somewhere() -> None:

@@ -17,7 +17,7 @@ def test_what_stands_in_deploy_is_what_the_code_says() -> None:
     """After a change: `python -m scripts.dashboards`. Nothing else is there."""
     for path, content in files().items():
         assert path.read_bytes() == content, f"{path} is out of date: python -m scripts.dashboards"
-    assert {path for path in (DEPLOY / "grafana").glob("*.json")} <= set(files())
+    assert set((DEPLOY / "grafana").glob("*.json")) <= set(files())
 
 
 def placed(board: Board) -> Iterator[tuple[int, int, int, int]]:

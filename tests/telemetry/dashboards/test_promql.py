@@ -2,7 +2,16 @@
 
 import pytest
 
-from vllm_gateway.telemetry.dashboards.promql import TARGETS, below, increase, of_replicas, quantile, rate, series, summed
+from vllm_gateway.telemetry.dashboards.promql import (
+    TARGETS,
+    below,
+    increase,
+    of_replicas,
+    quantile,
+    rate,
+    series,
+    summed,
+)
 from vllm_gateway.telemetry.metrics import definitions as of
 
 

@@ -54,7 +54,9 @@ def _targets() -> Iterator[dict[str, Any]]:
         "refresh": 1,
     }
     yield _variable(Variable("job", "Job", query=f"label_values({of.BUILD_INFO.name}, job)"))
-    yield _variable(Variable("instance", "Gateway", query=f'label_values({of.BUILD_INFO.name}{{job=~"$job"}}, instance)'))
+    yield _variable(
+        Variable("instance", "Gateway", query=f'label_values({of.BUILD_INFO.name}{{job=~"$job"}}, instance)')
+    )
 
 
 def _variable(variable: Variable) -> dict[str, Any]:

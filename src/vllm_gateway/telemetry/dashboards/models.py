@@ -28,7 +28,9 @@ def _work() -> Row:
     return Row(
         "Work",
         (
-            Panel("Requests", Unit.PER_SECOND, (Query(every, _LEGEND),), "Requests that ended, by the answering model."),
+            Panel(
+                "Requests", Unit.PER_SECOND, (Query(every, _LEGEND),), "Requests that ended, by the answering model."
+            ),
             Panel(
                 "Failed",
                 Unit.SHARE,
