@@ -90,7 +90,7 @@ function showLogin() {
     "form", { className: "card login" },
     el("h2", {}, "Log in"),
     field("Admin key", key),
-    el("p", { className: "dim" }, "The key in auth.admin_key of this gateway. It is not kept in the browser."),
+    el("p", { className: "dim" }, "The key in auth.admin_key of this gateway. The page keeps a cookie for eight hours, not the key."),
     el("button", { type: "submit" }, "Log in"),
   );
   form.addEventListener("submit", async (event) => {
