@@ -127,6 +127,24 @@ async def test_a_live_request_is_seen_and_stopped(tmp_path: Path) -> None:
         await shown.until_shown(ended.request_id)
 
 
+async def test_a_chosen_theme_stays(tmp_path: Path) -> None:
+    """Until then the system's counts; the button goes round, and what it chose is there after the page came again."""
+    async with operated(fast()) as one, page(tmp_path, one) as shown:
+        background = "getComputedStyle(document.body).backgroundColor"
+        await shown.wear("dark")
+        dark = await shown.look(background)
+        await shown.wear("light")
+        light = await shown.look(background)
+        assert light != dark
+        for wanted in (light, dark):
+            await shown.click("#theme")
+            assert await shown.look(background) == wanted
+        await shown.go(f"{one.admin.base_url}/ui?again")
+        await shown.until("location.search === '?again'")
+        await shown.until_shown("Theme: dark")
+        assert await shown.look(background) == dark
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_it_fits_a_narrow_screen_and_can_be_read(tmp_path: Path, theme: str) -> None:
     """At 380 pixels nothing is cut off; every text stands out from what is behind it as WCAG asks (4.5 to 1)."""

@@ -7,22 +7,29 @@ import { count, seconds } from "/ui/format.js";
 export const title = "Live requests";
 
 export function open(place, { act }) {
+  const named = keyNames();
   return {
     isLive: true,
     async refresh() {
-      const { data } = await get("/admin/requests");
-      replace(place, table("Requests under way", columns(act), data, "Nothing is under way."));
+      const [{ data }, names] = await Promise.all([get("/admin/requests"), named]);
+      replace(place, table("Requests under way", columns(act, names), data, "Nothing is under way."));
     },
   };
 }
 
-function columns(act) {
+// What keys are called, by their callers; while that cannot be told, callers go by the beginning of their ids.
+async function keyNames() {
+  const { data } = await get("/admin/keys").catch(() => ({ data: [] }));
+  return new Map(data.map((each) => [each.caller, each.name]));
+}
+
+function columns(act, names) {
   return [
     { label: "Request", kind: "mono", value: (each) => each.id },
     { label: "Path", kind: "mono", value: (each) => each.path },
     { label: "Model", value: (each) => each.model },
     { label: "Replica", value: (each) => each.replica },
-    { label: "Caller", kind: "mono", value: (each) => each.caller?.slice(0, 8) ?? null },
+    { label: "Caller", value: (each) => names.get(each.caller) ?? each.caller?.slice(0, 8) },
     { label: "Age", kind: "number", value: (each) => seconds(each.seconds) },
     { label: "Tokens", kind: "number", value: (each) => count(each.tokens) },
     { label: "Attempts", kind: "number", value: (each) => count(each.attempts) },
