@@ -36,7 +36,7 @@ class PageFile:
 def page_files() -> Mapping[str, PageFile]:
     """Return all files of the page by their names."""
     found = {}
-    for entry in files("vllm_gateway.edge.admin.ui").joinpath("files").iterdir():
+    for entry in files("vllm_gateway.edge.admin.ui").joinpath("static").iterdir():
         content = entry.read_bytes()
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         found[entry.name] = PageFile(content, _TYPES[entry.name.rpartition(".")[2]], etag)
