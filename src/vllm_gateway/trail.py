@@ -31,6 +31,8 @@ class Trail:
     """The code of what it failed with."""
     limit: tuple[str, str] | None = None
     """The limit that refused it: its name, and whose it is."""
+    budget: tuple[float, float] | None = None
+    """The share of its caller's tokens for today that was in use, and until when it is the same day."""
 
     def step(self) -> float:
         """Return the seconds since the last step, and begin another."""
