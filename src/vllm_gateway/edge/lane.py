@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.faults import write_fault
+from vllm_gateway.edge.telling import head_told
 from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong, RequestSlow
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
 from vllm_gateway.pipeline.story import Pipeline
@@ -66,11 +67,13 @@ class Lane:
             receive=lambda: caller.read_body(self._tasks, task),
             started=now,
             target=target,
+            query=scope.get("query_string", b""),
             address=address_of(scope),
             is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
             task=task,
             trail=Trail(self._clock.now, now),
         )
+        sink.exchange = exchange
         run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run
         try:
             await run(exchange, sink, caller)
@@ -112,6 +115,8 @@ class AsgiSink:
     """Queues what is written, and lets the exchange's own task send it while it waits."""
 
     def __init__(self, scope: Scope, send: Send, loop: asyncio.AbstractEventLoop) -> None:
+        self.exchange: Exchange | None = None
+        """What it is the answer to, so that its head can tell how it came about."""
         self.is_gone = False
         self.is_started = False
         self.is_over = False
@@ -179,6 +184,8 @@ class AsgiSink:
         """Send what is queued."""
         if self._head is not None:
             head, self._head = self._head, None
+            if self.exchange is not None:
+                head["headers"] = [*head["headers"], *head_told(self.exchange)]
             await self._send(head)
         parts, self._parts, self._size = self._parts, [], 0
         if parts or not is_more_to_come:

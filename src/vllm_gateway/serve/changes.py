@@ -18,6 +18,7 @@ AT_START: tuple[Place, ...] = (
     ("discovery",),
     ("log",),
     ("state",),
+    ("tracing",),
     ("usage",),
     ("session", "backend"),
     ("session", "path"),

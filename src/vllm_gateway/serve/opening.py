@@ -1,10 +1,12 @@
 """Parts that are opened, and closed when nobody needs them any more."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from vllm_gateway import sim
 from vllm_gateway.admission.keys.ring import Keys
@@ -38,6 +40,8 @@ from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.logs.form import renderer
 from vllm_gateway.telemetry.logs.writing import RequestLog
 from vllm_gateway.telemetry.recent import Recent
+from vllm_gateway.telemetry.tracing.choose import open_outlet
+from vllm_gateway.telemetry.tracing.recording import Recording
 from vllm_gateway.telemetry.usage.choose import READ_S, WRITE_S, open_usage_store
 from vllm_gateway.telemetry.usage.writer import Writer
 from vllm_gateway.upstream.deadlines import Deadlines
@@ -164,7 +168,7 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
         renderer(settings.log.format, sys.stderr),
         sys.stderr,
         clock=clock,
-        caller=lambda caller_id: keys.names.get(caller_id, caller_id[:8]),
+        caller=partial(_name_of, keys),
         text_bytes=settings.log.body_bytes,
     )
     lines.open()
@@ -174,6 +178,30 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
     finally:
         ledger.seen.remove(lines.see)
         lines.close()
+
+
+@asynccontextmanager
+async def open_tracing(settings: Settings, ledger: Ledger, keys: Keys, clock: Clock) -> AsyncIterator[None]:
+    """Have spans made of every exchange that `ledger` closes, if that is wanted."""
+    outlet = open_outlet(settings.tracing)
+    if outlet is None:
+        yield
+        return
+    recording = Recording(outlet, settings.tracing, clock=clock, caller=partial(_name_of, keys))
+    recording.open()
+    ledger.begun.append(recording.begin)
+    ledger.seen.append(recording.see)
+    try:
+        yield
+    finally:
+        ledger.begun.remove(recording.begin)
+        ledger.seen.remove(recording.see)
+        await asyncio.to_thread(recording.close)
+
+
+def _name_of(keys: Keys, caller_id: str) -> str:
+    """Return what a caller is called in logs and traces: by the name of its key, or the beginning of its id."""
+    return keys.names.get(caller_id, caller_id[:8])
 
 
 @asynccontextmanager

@@ -21,11 +21,13 @@ from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.state.extras import MissingExtra
+from vllm_gateway.telemetry.tracing.choose import TracingUnusable
 
 CANNOT_START = (
     MissingExtra,
     ScreenUnusable,
     TokenizerUnusable,
+    TracingUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
 _KEEP_ALIVE_S = 75

@@ -25,6 +25,7 @@ from vllm_gateway.serve.opening import (
     open_pool,
     open_prober,
     open_request_log,
+    open_tracing,
     open_usage,
     open_waking,
 )
@@ -84,6 +85,7 @@ async def open_standing(
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
         await enter(open_request_log(settings, ledger, keys, clock))
+        await enter(open_tracing(settings, ledger, keys, clock))
         limiter = await enter(open_counts(settings, clock))
         shelves = await enter(open_cache(settings, clock, once))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)

@@ -207,6 +207,20 @@ class Log(Section):
     """How much of a request's body its line shows. 0: nothing of what is said is ever logged."""
 
 
+class Tracing(Section):
+    """Traces, as OpenTelemetry has them; its own variables say where they go (`OTEL_EXPORTER_OTLP_ENDPOINT`)."""
+
+    enabled: bool = False
+    """`true` sends the spans of requests to a collector. Needs the extra `otel`."""
+
+    to_replicas: bool = True
+    """Tells replicas which trace a request belongs to (`traceparent`), so that theirs go on below it. A vLLM that does
+    not trace logs one warning."""
+
+    content_bytes: Count = 0
+    """How much of a request's body its span shows. 0: nothing of what is said."""
+
+
 class Settings(Section):
     """All settings of the gateway."""
 
@@ -286,6 +300,9 @@ class Settings(Section):
 
     metrics: Metrics = Metrics()
     """The Prometheus page."""
+
+    tracing: Tracing = Tracing()
+    """Traces."""
 
     balance: Balance = Balance()
     """Which replica answers."""

@@ -1,4 +1,4 @@
-"""What the environment says to the guests in a terminal; what it says to the gateway is read in `sources/`."""
+"""What the environment says in the words of others than the gateway, whose own settings are read in `sources/`."""
 
 import os
 
