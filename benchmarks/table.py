@@ -130,7 +130,7 @@ def markdown(what: Circumstances, found: Found, names: Sequence[str]) -> str:
         f"* Versions: {', '.join(f'{name} {version}' for name, version in what.versions.items())}",
         "* Ours checks keys, keeps three limits, counts metrics, writes down usage and logs every request.",
         "* `direct` is the replica itself, and the CPU seconds in its column are those of the replica.",
-        "* `bench` counts from the first token, which comes 20 ms after it was asked for; the others from the first event.",
+        "* `bench` times the first token, which comes 20 ms after it was asked for; the other rows the first event.",
         "* Compare CPU seconds and ratios within this run; absolute speed belongs to this machine and this minute.",
         *(f"* {each}" for each in columns.limits(by_target)),
         *(f"* {name}: {why}" for name, why in found.missing.items()),
