@@ -142,7 +142,7 @@ def _notes(found: Findings) -> list[str]:
                 "only TPOT is per token."
             )
     if found.plan.earlier is not None and (other := differing(found.plan.earlier, found.load)):
-        notes.append(f"The run that is compared with had another load: {', '.join(other)}.")
+        notes.append(f"The earlier run differs in {', '.join(other)}: the changes are not the server's alone.")
     return notes
 
 

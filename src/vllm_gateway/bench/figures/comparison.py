@@ -10,7 +10,6 @@ from vllm_gateway.bench.figures.summary import NAMES
 
 _HIGHER_IS_BETTER = frozenset(
     {
-        "completed",
         "request_throughput",
         "request_goodput",
         "output_throughput",
@@ -20,8 +19,16 @@ _HIGHER_IS_BETTER = frozenset(
     }
 )
 _NEITHER = frozenset(
-    {"duration", "total_input_tokens", "total_output_tokens", "total_cached_tokens", "max_concurrent_requests"}
+    {
+        "duration",
+        "completed",
+        "total_input_tokens",
+        "total_output_tokens",
+        "total_cached_tokens",
+        "max_concurrent_requests",
+    }
 )
+"""How much was asked, not how well it was answered."""
 
 
 class EarlierUnreadable(ValueError):
