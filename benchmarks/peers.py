@@ -58,11 +58,15 @@ def install(package: Package, where: Path) -> Path:
     stamp = environment / "installed"
     if not stamp.exists():
         for command in _installing(package, environment):
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=INSTALL_S, stdin=subprocess.DEVNULL
-            )
-            if done.returncode:
-                raise NotInstalled(f"{package.requirement} cannot be installed: {done.stderr.strip()[-500:]}")
+            try:
+                subprocess.run(
+                    command, capture_output=True, text=True, check=True, timeout=INSTALL_S, stdin=subprocess.DEVNULL
+                )
+            except subprocess.CalledProcessError as error:
+                reason = error.stderr.strip()[-500:]
+                raise NotInstalled(f"{package.requirement} cannot be installed: {reason}") from error
+            except subprocess.TimeoutExpired as error:
+                raise NotInstalled(f"{package.requirement} is not installed after {INSTALL_S:.0f} s.") from error
         stamp.touch()
     return environment / "bin"
 

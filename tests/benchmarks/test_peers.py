@@ -22,7 +22,7 @@ def test_the_pinned_packages_are_known() -> None:
         assert list(peers.targets(each, Path("bin")))
 
 
-@pytest.mark.parametrize("line", ["router", "router>=1.0", "router==1.0 --index-url=http://127.0.0.1/"])
+@pytest.mark.parametrize("line", ["router", "router>=1.0", "router==1.0 --upgrade"])
 def test_a_package_without_one_version_is_refused(line: str) -> None:
     """A comparison that cannot be repeated is none."""
     with pytest.raises(ValueError, match="is no pinned package"):
@@ -91,3 +91,11 @@ def test_litellm_relays_the_model_to_the_replica(tmp_path: Path) -> None:
 def test_an_unknown_package_is_no_target() -> None:
     """What nobody has described is not guessed."""
     assert list(peers.targets(Package("other", "1.0", "other==1.0"), Path())) == []
+
+
+def test_an_installation_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that hangs holds up the comparison of the others for so long and no longer."""
+    monkeypatch.setattr(peers, "_installing", lambda *_: [["sleep", "60"]])
+    monkeypatch.setattr(peers, "INSTALL_S", 0.05)
+    with pytest.raises(NotInstalled, match=r"a==1\.0 is not installed after"):
+        peers.install(Package("a", "1.0", "a==1.0"), tmp_path)
