@@ -1,7 +1,7 @@
 """Gateways side by side, in one run: the replica itself, nginx, ours with all it does, and those that are packages.
 
     python -m benchmarks.table              some fifteen minutes, written to benchmarks/results/
-    python -m benchmarks.table --quick      some three minutes, written to reports/, for a first look
+    python -m benchmarks.table --quick      some four minutes, written to reports/, for a first look
 
 The packages of benchmarks/peers.txt are installed into ~/.cache/vllm-gateway/peers. Each target has a core of its own;
 client and replica share another. Targets take turns, repetition by repetition. Linux only.
@@ -13,6 +13,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,17 +104,29 @@ def run(compared: Sequence[Target], course: Course, found: Found) -> None:
 
 
 def _measure(target: Target, course: Course, found: Found, folder: Path, repetition: int) -> None:
-    """Take one target through the course; the heaviest load comes last, for some do not recover from it."""
+    """Take one target through the course; for the heaviest load it is started anew, for some are still busy by then."""
+
+    def play(scenario: Scenario, port: int, watch: Watch) -> None:
+        seen = measure(scenario, port=port, watch=watch)
+        found.runs.append(Run(scenario.name, target.name, repetition, seen))
+
+    *light, heaviest = course.scenarios
+    with _ready(target, course, folder) as (port, watch):
+        for scenario in light:
+            play(scenario, port, watch)
+        found.seen.append((target.name, seen_by_bench.ask(port, course.bench_s, folder)))
+    with _ready(target, course, folder) as (port, watch):
+        play(heaviest, port, watch)
+
+
+@contextmanager
+def _ready(target: Target, course: Course, folder: Path) -> Iterator[tuple[int, Watch]]:
+    """Start a replica and the target before it; give the target's port and what watches both."""
     with (
         targets.replica(folder) as replica,
         targets.started(target, replica, folder, core=course.cores.target) as begun,
     ):
-        watch = Watch(target=begun.pid, replica=replica.pid)
-        for scenario in course.scenarios:
-            if scenario is course.scenarios[-1]:
-                found.seen.append((target.name, seen_by_bench.ask(begun.port, course.bench_s, folder)))
-            seen = measure(scenario, port=begun.port, watch=watch)
-            found.runs.append(Run(scenario.name, target.name, repetition, seen))
+        yield begun.port, Watch(target=begun.pid, replica=replica.pid)
 
 
 def markdown(what: Circumstances, found: Found, names: Sequence[str]) -> str:
