@@ -89,7 +89,7 @@ def _shares(axes: Axes, sides: Sequence[tuple[str, str, Measured]], measure: Cal
 
 def _named(axes: Axes, text: str, at: float, share: float, *, is_far_right: bool) -> None:
     """Write beside a point of the curve, below it and where there is room."""
-    where, side = ((-6, -14), "right") if is_far_right else ((6, -12), "left")
+    where, side = ((-4, -26), "right") if is_far_right else ((6, -12), "left")
     axes.annotate(text, (at, share), where, textcoords="offset points", color=_QUIET, horizontalalignment=side)
 
 
