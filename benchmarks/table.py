@@ -59,7 +59,7 @@ def ours() -> list[Target]:
     """Return the gateway with everything on, and once more without its express lane, where it has one."""
     edge = Settings.model_fields.get("edge")
     has_lane = edge is not None and "express" in getattr(edge.annotation, "model_fields", {})
-    plain = [targets.whole_gateway("gateway, ASGI lane", edge={"express": False})] if has_lane else []
+    plain = [targets.whole_gateway("gateway, ASGI lane", {"edge": {"express": False}})] if has_lane else []
     return [targets.whole_gateway(), *plain]
 
 

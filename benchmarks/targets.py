@@ -105,8 +105,11 @@ def gateway() -> Target:
     return Target("gateway", command)
 
 
-def whole_gateway(name: str = "gateway", **settings: object) -> Target:
-    """Return the gateway with all that it does for a request: keys, limits, metrics, usage and a log of requests."""
+def whole_gateway(name: str = "gateway", settings: Mapping[str, object] | None = None) -> Target:
+    """Return the gateway with all that it does for a request: keys, limits, metrics, usage and a log of requests.
+
+    `settings` take the place of those sections.
+    """
 
     def command(place: Place) -> list[str]:
         path = place.folder / f"{name}.yaml"
@@ -120,7 +123,7 @@ def whole_gateway(name: str = "gateway", **settings: object) -> Target:
             "log": {"format": "json", "requests": True},
             "session": {"backend": "memory"},
         }
-        path.write_bytes(codec.dumps(everything | settings))  # JSON is YAML
+        path.write_bytes(codec.dumps({**everything, **(settings or {})}))  # JSON is YAML
         path.chmod(0o600)
         return [sys.executable, "-m", "vllm_gateway", "serve", "--config", str(path)]
 
