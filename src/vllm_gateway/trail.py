@@ -89,6 +89,8 @@ class Trail:
     """The code of what it failed with."""
     limit: tuple[str, str] | None = None
     """The limit that refused it: its name, and whose it is."""
+    budget: tuple[float, float] | None = None
+    """The share of its caller's tokens for today that was in use, and until when it is the same day."""
     calls: list[Call] = field(default_factory=list)
     """The replicas that were asked, one after the other; those of a race beside each other."""
     trace: Trace | None = None

@@ -81,6 +81,7 @@ async def build(
                 turnstile=turnstile,
                 control=reloading,
                 scrape=scraping.page,
+                door=fronts,
                 clock=clock,
             )
         )

@@ -105,6 +105,7 @@ async def open_admin(
     turnstile: Turnstile[Replica],
     control: Control,
     scrape: Scrape,
+    door: App,
     clock: Clock,
 ) -> AsyncIterator[App | None]:
     """Open what serves the admin routes, if there is a key for them."""
@@ -125,6 +126,7 @@ async def open_admin(
         pool=pool,
         control=control,
         scrape=scrape,
+        door=door,
         clock=clock,
         usage=usage,
         recent=recent,

@@ -91,7 +91,7 @@ def first_words(settings: Settings, parts: Parts, listener: socket.socket, besid
     """Return where the gateway is, what is behind it, and one line that works."""
     pool = parts.pool
     url = url_of(listener)
-    admin = f"Admin routes on {url_of(beside)}/admin\n" if beside is not None else ""
+    admin = f"Admin routes on {url_of(beside)}/admin, a page on {url_of(beside)}/ui\n" if beside is not None else ""
     usable = [replica for replica in pool.replicas if replica.is_usable]
     models = list(dict.fromkeys(model for replica in usable for model in replica.models))
     if is_embedded(settings):
