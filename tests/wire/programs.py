@@ -74,7 +74,7 @@ async def program(folder: Path, *upstreams: str, most_files: int = 4096, **setti
                 printed += line
         address = re.search(rb"http://127\.0\.0\.1:\d+", printed)
         assert address is not None
-        admin = re.search(rb"Admin routes on (\S+)", printed)
+        admin = re.search(rb"Admin routes on (http://[^\s,]+)", printed)
         yield Program(process, address.group().decode(), admin[1].decode() if admin is not None else "")
     finally:
         if process.returncode is None:

@@ -1,5 +1,6 @@
 """Secrets stay where they are: in no line of the log at any level, no span, no metric, no error, no page."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def leaks(secret: str, texts: list[str]) -> list[str]:
 async def test_no_secret_is_told_to_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither keys nor passwords, nor anything that was said; at `debug`, with everything switched on."""
     sim = await start(fast(api_key=REPLICA))
-    async with collecting(monkeypatch) as collector:
+    async with contextlib.AsyncExitStack() as stack, collecting(monkeypatch) as collector:
+        stack.push_async_callback(sim.close)
         wanted = settings(tmp_path) | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         async with (
             program(tmp_path, sim.url, most_files=4096, **wanted) as door,
@@ -120,7 +122,6 @@ async def test_no_secret_is_told_to_anybody(tmp_path: Path, monkeypatch: pytest.
             log = tmp_path / "gateway.log"
             await until(lambda: log.read_text().count('"event":"request"') == 11)
             await until(lambda: len(collector.servers) == 11)
-    await sim.close()
     answers = [codec.loads(seen.body) for seen in sim.log.requests if seen.body]
     told += [log.read_text(), *(body.decode("latin-1") for body in collector.bodies)]
     assert any(PROMPT in str(answer) for answer in answers)  # what was said did get to where it belongs
