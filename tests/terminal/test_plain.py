@@ -2,7 +2,7 @@
 
 import io
 
-from vllm_gateway.terminal.chat.plain import make_plain
+from vllm_gateway.terminal.plain import make_plain
 
 
 def test_lines_become_dashes_and_the_rest_question_marks() -> None:
