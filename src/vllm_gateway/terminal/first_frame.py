@@ -17,16 +17,15 @@ def first_frame(terminal: TextIO, keyboard: TextIO, frame: str) -> Iterator[None
     the screen is left, for what is written on that screen is gone with it.
     """
     told = io.StringIO()
-    with held(keyboard):
-        terminal.write(_ENTER + frame)
-        terminal.flush()
-        try:
-            with redirect_stderr(told):
-                yield
-        finally:
-            terminal.write(_LEAVE)
+    try:
+        with held(keyboard), redirect_stderr(told):
+            terminal.write(_ENTER + frame)
             terminal.flush()
-    sys.stderr.write(told.getvalue())
+            yield
+    finally:
+        terminal.write(_LEAVE)
+        terminal.flush()
+        sys.stderr.write(told.getvalue())
 
 
 @contextmanager

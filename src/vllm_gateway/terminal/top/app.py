@@ -15,6 +15,7 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from vllm_gateway.clock import Clock
+from vllm_gateway.terminal import slow_terminal
 from vllm_gateway.terminal.themes import Themes
 from vllm_gateway.terminal.themes.chooser import ThemeChooser
 from vllm_gateway.terminal.themes.wearing import LOOK_S, Wardrobe
@@ -126,6 +127,7 @@ class Top(App[None]):
         self._wardrobe.dress()
         self.query_one(Canvas).focus()
         self.set_interval(LOOK_S, self._wardrobe.look)
+        self.set_interval(slow_terminal.LOOK_S, slow_terminal.Patience(self).look)
         with contextlib.suppress(NotImplementedError, RuntimeError, AttributeError):  # Windows, or another thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._wardrobe.read_again)
         self._keep_looking()
