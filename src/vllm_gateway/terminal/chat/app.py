@@ -117,7 +117,9 @@ class ChatApp(Chats):
         if found is None:
             return
         self._models = {model.id: model for model in found}
-        chosen = await self.push_screen_wait(Choosing("Model", choices(found, self.chat.model), says="Enter takes it"))
+        chosen = await self.push_screen_wait(
+            Choosing("Model", choices(found, self.chat.model), says="context · replicas · load · Enter takes it")
+        )
         if chosen is not None:
             self.chat.model = chosen.id
             if self.chat.session is not None:
