@@ -43,6 +43,8 @@ class Stage(App[int]):
     AUTO_FOCUS = "Prompt"
     CSS = """
     Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 60%; }
+    ModalScreen:ansi { background: transparent; }
     Transcript {
         border: round $border-blurred; padding: 0 1;
         border-title-color: $text-primary; border-subtitle-color: $text-muted;
