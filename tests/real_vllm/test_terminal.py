@@ -20,14 +20,18 @@ def profile(folder: Path, max_tokens: int) -> str:
     return str(path)
 
 
-async def running(http: httpx2.AsyncClient, replicas: Fleet) -> float:
-    """Return how many requests the replicas are computing."""
-    pages = [(await http.get(f"{replica.url}/metrics")).text for replica in (replicas.first, replicas.second)]
-    return sum(gauge(page, "vllm:num_requests_running") for page in pages)
+async def until_running(count: int, http: httpx2.AsyncClient, replicas: Fleet) -> None:
+    """Wait until the replicas compute so many requests."""
+    async with asyncio.timeout(30):
+        while True:
+            pages = [(await http.get(f"{replica.url}/metrics")).text for replica in (replicas.first, replicas.second)]
+            if sum(gauge(page, "vllm:num_requests_running") for page in pages) == count:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_two_turns_in_the_chat(front: Server, tmp_path: Path) -> None:
-    """Answers with their figures; the second turn finds the first one in the prefix cache or at least in its prompt."""
+    """Answers with their figures; the second turn is asked with the first one before it."""
     command = ("chat", "--url", front.url, "--profile", profile(tmp_path, 40))
     async with terminal(tmp_path, *command, size=(120, 40)) as shown:
         await shown.until_shown("Send")
@@ -52,13 +56,10 @@ async def test_esc_stops_the_replica(http: httpx2.AsyncClient, front: Server, re
         await shown.until_shown("Send")
         shown.type("A long story\r")
         await shown.until_shown("answering")
-        while not await running(http, replicas):
-            await asyncio.sleep(0.02)
+        await until_running(1, http, replicas)
         shown.type("\x1b")
         await shown.until_shown("Stopped.")
-        async with asyncio.timeout(30):
-            while await running(http, replicas):
-                await asyncio.sleep(0.02)
+        await until_running(0, http, replicas)
 
 
 async def test_ask_prints_the_answer_and_nothing_else(front: Server, tmp_path: Path) -> None:
