@@ -12,6 +12,7 @@ from tests.terminal.chat.seat import seat
 from tests.terminal.conftest import house
 from tests.terminal.snapshots import check_snapshot
 from tests.terminal.themes.test_palette import CHOSEN
+from vllm_gateway.terminal.chat.app import ChatApp
 from vllm_gateway.terminal.chat.conversation import Conversation
 from vllm_gateway.terminal.chat.models import Model, choices
 from vllm_gateway.terminal.chat.screens.asking import Line, Sure
@@ -78,6 +79,8 @@ async def drawn(folder: Path, theme: str, size: tuple[int, int], box: Callable[[
         seat(home, folder, chat=talk(), settings=TerminalSettings(color_theme=theme), size=size) as me,
     ):
         await me.until(lambda: all(worker.group != "begin" or worker.is_finished for worker in me.app.workers))
+        nobody_looks_any_more(me.app)
+        me.app.show(talk())
         if box is not None:
             await me.app.push_screen(box())
             await me.pilot.pause()
@@ -85,6 +88,13 @@ async def drawn(folder: Path, theme: str, size: tuple[int, int], box: Callable[[
             field.cursor_blink = False
         await me.pilot.pause()
         return me.app.export_screenshot()
+
+
+def nobody_looks_any_more(app: ChatApp) -> None:
+    """Forget how the gateway is: on a machine that is busy it may have been away, which would be seen."""
+    app.workers.cancel_all()
+    app.link.is_up = True
+    app.clear_notifications()
 
 
 @pytest.mark.parametrize("theme", [*CHOSEN, "terminal"])
