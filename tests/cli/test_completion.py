@@ -35,18 +35,31 @@ def test_other_shells_have_scripts_of_their_own(run: Run, shell: str) -> None:
     assert all(command in script for command in ("serve", "ask", "chat", "top", "completion"))
 
 
-def test_it_is_put_where_the_shell_looks(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start-up file reads it once, however often it is installed."""
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_it_is_put_where_the_shell_looks(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    """The start-up file keeps what is in it and reads it once, however often it is installed."""
     monkeypatch.setenv("HOME", str(here))
-    code, out, err = run("completion", "bash", "--install")
+    started = here / f".{shell}rc"
+    started.write_text("alias g=git", encoding="utf-8")
+    code, out, err = run("completion", shell, "--install")
     assert (code, out) == (0, "")
     path = Path(err.removeprefix("Written to ").partition(". It counts")[0])
     assert path.is_relative_to(here)
-    assert "_vllm_gateway" in path.read_text(encoding="utf-8")
-    begun = (here / ".bashrc").read_text(encoding="utf-8")
+    assert "vllm-gateway" in path.read_text(encoding="utf-8")
+    begun = started.read_text(encoding="utf-8")
+    assert begun.startswith("alias g=git\n")
     assert str(path) in begun
-    assert run("completion", "bash", "--install")[0] == 0
-    assert (here / ".bashrc").read_text(encoding="utf-8") == begun
+    assert run("completion", shell, "--install")[0] == 0
+    assert started.read_text(encoding="utf-8") == begun
+
+
+def test_a_folder_that_cannot_be_written_is_told(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is where the folder should be."""
+    monkeypatch.setenv("HOME", str(here / "file"))
+    (here / "file").write_text("", encoding="utf-8")
+    code, out, err = run("completion", "zsh", "--install")
+    assert (code, out) == (1, "")
+    assert err.startswith("The completion cannot be written: ")
 
 
 def test_a_shell_that_is_not_known_is_told(run: Run) -> None:
