@@ -11,6 +11,7 @@ from vllm_gateway.cli.ask import ask
 from vllm_gateway.cli.bench import bench
 from vllm_gateway.cli.chaos import chaos
 from vllm_gateway.cli.chat import chat
+from vllm_gateway.cli.completion import completion
 from vllm_gateway.cli.config import config
 from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
@@ -38,6 +39,7 @@ app.command(bench)
 app.command(config)
 app.command(keys)
 app.command(usage)
+app.command(completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
