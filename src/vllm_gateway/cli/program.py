@@ -12,6 +12,9 @@ from vllm_gateway.cli.bench import bench
 from vllm_gateway.cli.chaos import chaos
 from vllm_gateway.cli.chat import chat
 from vllm_gateway.cli.config import config
+from vllm_gateway.cli.connect import connect
+from vllm_gateway.cli.doctor import doctor
+from vllm_gateway.cli.healthcheck import healthcheck
 from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
@@ -38,6 +41,9 @@ app.command(bench)
 app.command(config)
 app.command(keys)
 app.command(usage)
+app.command(doctor)
+app.command(connect)
+app.command(healthcheck)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
