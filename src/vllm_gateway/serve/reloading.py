@@ -17,7 +17,7 @@ from vllm_gateway.serve.front import Fronts, Made
 from vllm_gateway.serve.making import can_be_full
 from vllm_gateway.serve.standing import Standing
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
-from vllm_gateway.settings.consistent import UNCOUNTED
+from vllm_gateway.settings.consistent import UNCOUNTED, UNSHARED
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.values import plain
 from vllm_gateway.settings.places import written
@@ -66,6 +66,8 @@ class Reloading(Control):
     def check_new(self, upstream: Upstream) -> None:
         if upstream.max_concurrent and self._settings.workers > 1:
             raise FieldInvalid(f"'max_concurrent' {UNCOUNTED}.", param="max_concurrent")
+        if upstream.accelerator and self._settings.workers > 1:
+            raise FieldInvalid(f"'accelerator' {UNSHARED}.", param="accelerator")
 
     @override
     async def look(self) -> None:
@@ -129,6 +131,7 @@ class Reloading(Control):
         standing.keys.take_over(settings.auth.client_keys)
         standing.turnstile.take_over(settings.queue)
         standing.waking.heartbeat_s = settings.sse_heartbeat_s
+        standing.waking.sharing.least_awake_s = settings.sleeping.least_awake_s
         standing.scraping.includes_replicas = settings.metrics.include_replicas
         standing.prober.take_over(settings.probe, most_waiting=settings.queue.replica_waiting)
         standing.pool.connect_within(settings.timeouts.connect_s)
