@@ -19,6 +19,7 @@ from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
 from vllm_gateway.cli.top import top
+from vllm_gateway.cli.up import up
 from vllm_gateway.cli.usage import usage
 
 USAGE_MISTAKE = 2
@@ -32,6 +33,7 @@ app = App(
     result_action="return_value",
 )
 app.command(serve)
+app.command(up)
 app.command(sim)
 app.command(ask)
 app.command(top)

@@ -90,7 +90,7 @@ class Sharing:
             async with asyncio.timeout(_SLEEP_S):
                 status, _, _ = await ask(other, b"POST", "/sleep?level=1")
         except (ConnectionFault, TimeoutError) as fault:
-            log.warning("replica %s could not be asked to sleep: %s", other.name, fault or "it takes too long")
+            log.warning("replica %s could not be asked to sleep: %s", other.name, str(fault) or "it takes too long")
             return  # it is most likely gone, and its memory with it
         if status != _OK:
             log.warning("replica %s refused to sleep: status %d", other.name, status)
