@@ -19,11 +19,11 @@ LIKE_VLLM = (sys.executable, str(Path(__file__).parent / "vllm_like.py"))
 
 
 @asynccontextmanager
-async def house(*models: str, **wishes: int) -> AsyncIterator[tuple[House, list[str], asyncio.Task[int]]]:
+async def house(*models: str, gpus: int) -> AsyncIterator[tuple[House, list[str], asyncio.Task[int]]]:
     """Run them until the end of the block."""
     said: list[str] = []
     around = CLEAN | {"GATEWAY_SESSION__BACKEND": "memory", "GATEWAY_SLEEPING__LEAST_AWAKE_S": "0.2"}
-    wanted = Wishes(models, command=LIKE_VLLM, port=0, **wishes)
+    wanted = Wishes(models, command=LIKE_VLLM, port=0, gpus=gpus)
     one = House(wanted, around, write=said.append, clock=SystemClock(), first_pause_s=0.01)
     running = asyncio.get_running_loop().create_task(one.run())
     try:

@@ -29,8 +29,8 @@ def up(
 ) -> int:
     """Start vLLM for one or more models, and the gateway in front of them.
 
-    vLLM has to be installed. Its servers listen on this machine only, on ports that are free; their lines are passed
-    on, each with the name of its model; one that ends is started again. The gateway starts when all models are ready.
+    vLLM has to be installed. Its servers listen on this machine only; their lines are passed on; one that ends is
+    started again. The gateway starts when all models are ready.
 
     More accelerators than models: further replicas. Fewer: models share them by vLLM's sleep mode. Of those on one
     accelerator one is awake; a request for another one waits while they change places.
@@ -60,9 +60,8 @@ def up(
     from vllm_gateway.settings.surroundings import whole  # noqa: PLC0415 - as above
 
     together = tp or _number("TP_SIZE") or 1
-    named = models or tuple(filter(None, (said("MODEL") or said("DEFAULT_MODEL"),)))
     wishes = Wishes(
-        models=named,
+        models=models or _named(),
         gpus=gpus or together,
         tp=together,
         on_cpu=cpu or (said("USE_GPU") or "").lower() in _OFF,
@@ -80,6 +79,12 @@ def up(
         sys.stderr.write(f"{impossible}\n")
         return 1
     return run(wishes, whole())
+
+
+def _named() -> tuple[str, ...]:
+    """Return the model that the environment names."""
+    name = said("MODEL") or said("DEFAULT_MODEL")
+    return (name,) if name else ()
 
 
 def _number(name: str) -> int | None:
