@@ -3,12 +3,15 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from vllm_gateway.settings.surroundings import said
+
+if TYPE_CHECKING:
+    from vllm_gateway.launch.wishes import Wishes
 
 _Count = Annotated[int | None, Parameter(validator=Number(gte=1, lte=1024))]
 _Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
@@ -54,10 +57,7 @@ def up(
     Returns:
         The exit status.
     """
-    from vllm_gateway.launch.command import check_installed  # noqa: PLC0415 - keeps --help quick
-    from vllm_gateway.launch.running import run  # noqa: PLC0415 - as above
-    from vllm_gateway.launch.wishes import Wishes, WishImpossible  # noqa: PLC0415 - as above
-    from vllm_gateway.settings.surroundings import whole  # noqa: PLC0415 - as above
+    from vllm_gateway.launch.wishes import Wishes  # noqa: PLC0415 - keeps --help quick
 
     together = tp or _number("TP_SIZE") or 1
     wishes = Wishes(
@@ -72,6 +72,15 @@ def up(
         port=port,
         config=str(config) if config else None,
     )
+    return _run(wishes)
+
+
+def _run(wishes: "Wishes") -> int:
+    from vllm_gateway.launch.command import check_installed  # noqa: PLC0415 - keeps --help quick
+    from vllm_gateway.launch.running import run  # noqa: PLC0415 - as above
+    from vllm_gateway.launch.wishes import WishImpossible  # noqa: PLC0415 - as above
+    from vllm_gateway.settings.surroundings import whole  # noqa: PLC0415 - as above
+
     try:
         wishes.check()
         check_installed(wishes, said("PATH"))
