@@ -53,9 +53,9 @@ class Reloading(Control):
         self._standing.pool.told.remove(self._make_rooms)
         await self._tasks.close()
 
-    def reload_soon(self) -> None:
-        """Read the settings again, as SIGHUP asks for; how that went is told in the log."""
-        self._tasks.start(self._reload_quietly(), name="on SIGHUP")
+    def reload_soon(self, after: Callable[[], None] = lambda: None) -> None:
+        """Read the settings again, as SIGHUP asks for; how that went is told in the log, and `after` called."""
+        self._tasks.start(self._reload_quietly(after), name="on SIGHUP")
 
     @override
     def config(self) -> dict[str, Any]:
@@ -137,11 +137,13 @@ class Reloading(Control):
         standing.pool.connect_within(settings.timeouts.connect_s)
         return standing.pool.follow(CONFIGURED, upstreams)
 
-    async def _reload_quietly(self) -> None:
+    async def _reload_quietly(self, after: Callable[[], None]) -> None:
         try:
             await self.reload()
         except (Draining, FieldInvalid) as refused:
             log.error("%s", refused)  # noqa: TRY400 - the sentence says it all
+        finally:
+            after()
 
     def _make_rooms(self, _: Change) -> None:
         """Have requests wait from now on where a replica can be full that came without the settings being read."""
