@@ -45,6 +45,7 @@ build: .venv/dev.stamp  ## make the wheel
 lock:  ## pin every dependency by hash (needs uv)
 	@$(call compile,requirements/run.txt,pyproject.toml)
 	@$(call compile,requirements/dev.txt,pyproject.toml --all-extras --group dev)
+	@$(call compile,requirements/image.txt,pyproject.toml --extra redis --extra postgres --extra tokenizer --extra patterns -c requirements/dev.txt)
 	@$(call compile,requirements/build.txt,--group build -c requirements/dev.txt)
 
 compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
