@@ -7,7 +7,7 @@ from scripts import check_deploy
 
 def test_what_cannot_be_checked_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A check that was not made must not look like one that was passed."""
-    monkeypatch.setattr(check_deploy.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     assert check_deploy.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(check_deploy.CHECKS)
