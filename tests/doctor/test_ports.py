@@ -15,9 +15,12 @@ async def looked(port: int, **settings: object) -> list[Finding]:
 
 async def test_a_port_that_is_free_is_well() -> None:
     """So is one that the system would choose."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert (await looked(port))[0].level is Level.OK
+    levels = set()
+    for _ in range(5):  # somebody else may have taken one of them meanwhile
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        levels.add((await looked(port))[0].level)
+    assert Level.OK in levels
     assert (await looked(0))[0].level is Level.OK
 
 

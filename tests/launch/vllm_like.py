@@ -1,12 +1,11 @@
 """A program that takes the arguments of `vllm serve` and runs the embedded engine: `python vllm_like.py MODEL ...`.
 
-A model called `broken` ends at once, and one called `brief` after its first second.
+A model called `broken` ends at once.
 """
 
 import argparse
 import os
 import sys
-import threading
 
 from vllm_gateway.sim import SimSettings, run
 
@@ -25,12 +24,10 @@ def main() -> int:
     parser.add_argument("--enable-request-id-headers", action="store_true")
     parser.add_argument("--enable-prompt-tokens-details", action="store_true")
     given = parser.parse_args()
-    print(f"loading {given.model} on {os.environ.get('CUDA_VISIBLE_DEVICES', 'cpu')}", flush=True)  # noqa: T201, TID251 - what an engine says of itself
+    print(f"loading {given.model} on {os.environ.get('CUDA_VISIBLE_DEVICES', 'cpu')} as {os.getpid()}", flush=True)  # noqa: T201, TID251 - what an engine says of itself
     if given.model == "broken":
         print("no such model", file=sys.stderr)  # noqa: T201 - as above
         return 3
-    if given.model == "brief":
-        threading.Timer(1.0, lambda: os._exit(4)).start()
     names = (given.served_model_name,)
     return run(
         SimSettings(

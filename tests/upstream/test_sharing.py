@@ -13,6 +13,7 @@ from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import RunningSim, start
 from vllm_gateway.upstream.replica import Replica
 from vllm_gateway.upstream.sharing import NoRoom, Sharing
+from vllm_gateway.upstream.sleeping import look
 
 
 @asynccontextmanager
@@ -30,7 +31,7 @@ async def neighbours(*, least_awake_s: float = 0.0) -> AsyncIterator[tuple[list[
         for number, sim in enumerate(sims)
     ]
     try:
-        yield sims, replicas, Sharing(lambda: replicas, least_awake_s=least_awake_s, clock=clock)
+        yield sims, replicas, Sharing(lambda: replicas, look=look, least_awake_s=least_awake_s, clock=clock)
     finally:
         for replica, sim in zip(replicas, sims, strict=True):
             replica.close_idle()
@@ -48,6 +49,18 @@ async def test_room_is_made_by_putting_the_others_to_sleep() -> None:
         await sharing.make_room(two)
         assert sleeping(sims) == [True, False, False]
         assert (one.is_sleeping, one.is_yielding) == (True, False)
+
+
+async def test_one_that_sleeps_is_left_alone() -> None:
+    """Whatever was thought of it before: it is asked."""
+    async with neighbours() as (sims, (one, two, _), sharing):
+        sims[0].engine.scheduler.sleep(1)
+        await sharing.make_room(two)
+        assert one.is_sleeping
+        assert not [seen for seen in sims[0].log.requests if seen.target.startswith("/sleep")]
+        sims[0].engine.scheduler.wake_up()
+        await sharing.make_room(two)
+        assert sleeping(sims)[0]
 
 
 async def test_what_is_being_answered_is_finished_first() -> None:
@@ -99,7 +112,7 @@ async def test_one_that_is_gone_holds_nothing() -> None:
 def test_one_accelerator_has_one_turn_at_a_time() -> None:
     """Replicas without a name for theirs are alone on it."""
     clock = SystemClock()
-    sharing = Sharing(list, least_awake_s=0, clock=clock)
+    sharing = Sharing(list, look=look, least_awake_s=0, clock=clock)
     upstream = Upstream(url="http://h:1", wake_on_request=True, accelerator="gpu-0")
     one, two = (Replica(name, upstream, clock=clock, connect_s=1) for name in ("a", "b"))
     other = Replica("c", Upstream(url="http://h:1"), clock=clock, connect_s=1)

@@ -35,7 +35,7 @@ def replica_at(url: str, *, name: str = "default-1") -> Replica:
 
 def alone() -> Sharing:
     """Return what is shared where every replica has an accelerator of its own."""
-    return Sharing(list, least_awake_s=0, clock=SystemClock())
+    return Sharing(list, look=look, least_awake_s=0, clock=SystemClock())
 
 
 @asynccontextmanager

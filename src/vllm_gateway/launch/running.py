@@ -1,11 +1,12 @@
 """All of it: engines first, those of one slot one after the other; then the gateway; at the end the other way round."""
 
 import asyncio
+import random
 import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import suppress
 from functools import partial
 
 from vllm_gateway.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ from vllm_gateway.terminal.api import Fault
 DRAIN_S = 45.0
 """For the gateway: its own drain and a little more."""
 ENGINE_END_S = 15.0
+_PORTS = range(18_000, 30_000)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -34,10 +36,17 @@ def run(wishes: Wishes, around: Mapping[str, str]) -> int:
 
 
 def free_ports(number: int) -> list[int]:
-    """Return ports of this machine that nobody listens on."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [listener.getsockname()[1] for listener in listeners]
+    """Return ports of this machine that nobody listens on.
+
+    They are below those that the system hands out by itself: a model may take minutes until it listens.
+    """
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if len(found) == number:
+            break
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 class House:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.upstream.asking import ask
@@ -31,12 +31,21 @@ class NoRoom(Exception):
 class Sharing:
     """Who of those that share an accelerator is awake."""
 
-    def __init__(self, replicas: Callable[[], Iterable[Replica]], *, least_awake_s: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        replicas: Callable[[], Iterable[Replica]],
+        *,
+        look: Callable[[Replica], Awaitable[None]],
+        least_awake_s: float,
+        clock: Clock,
+    ) -> None:
         self.least_awake_s = least_awake_s
         """How long one stays awake at least once it is."""
         self.waiting: Counter[Replica] = Counter()
         """Requests that have a place on a replica and wait for it to be woken."""
         self._replicas = replicas
+        self._look = look
+        """Asks a replica whether it sleeps, and takes note; what is known otherwise may be from before a swap."""
         self._clock = clock
         self._locks: dict[str, asyncio.Lock] = {}
         self._awake_since: dict[Replica, float] = {}
@@ -58,6 +67,12 @@ class Sharing:
             NoRoom: one of them refuses to.
         """
         for other in self._others(replica):
+            try:
+                await self._look(other)
+            except ConnectionFault:
+                continue  # it is most likely gone, and its memory with it
+            if other.is_sleeping:
+                continue
             await self._give_time(other)
             other.is_yielding = True
             try:
@@ -69,11 +84,7 @@ class Sharing:
     def _others(self, replica: Replica) -> list[Replica]:
         if not replica.accelerator:
             return []
-        return [
-            each
-            for each in self._replicas()
-            if each.accelerator == replica.accelerator and each is not replica and not each.is_sleeping
-        ]
+        return [each for each in self._replicas() if each.accelerator == replica.accelerator and each is not replica]
 
     async def _give_time(self, other: Replica) -> None:
         """Let one that has just been woken answer for a while: a swap costs more than most answers."""
