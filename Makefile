@@ -8,8 +8,10 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 COMPOSE = docker compose -f deploy/compose.yaml
+PROFILES = $${COMPOSE_PROFILES:-$$(case "$$USE_GPU" in (0) echo cpu;; (1) echo gpu;; \
+	(*) named=$$(sed -n 's/^COMPOSE_PROFILES=//p' deploy/.env 2>/dev/null); echo "$${named:-sim}";; esac)}
 WITHOUT_DOCKER = Docker with Compose is not here. Without it: make run, or with vLLM installed: $(BIN)/vllm-gateway up MODEL
-.PHONY: help run chat up down logs restart test check check-deploy format test-servers test-real-vllm bench docs lock audit sbom build clean
+.PHONY: help run chat frontend install-frontend up down logs restart test check lint check-deploy format test-servers test-real-vllm bench docs lock audit sbom build clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +22,12 @@ run: .venv/run.stamp  ## install and serve; without ARGS="--upstream http://host
 chat: .venv/dev.stamp  ## talk to the gateway in the terminal
 	@$(BIN)/vllm-gateway chat $(ARGS)
 
-up: compose  ## start it in containers (deploy/.env says what; the embedded engine unless that says otherwise)
-	@COMPOSE_PROFILES="$${COMPOSE_PROFILES:-$$(sed -n 's/^COMPOSE_PROFILES=//p' deploy/.env 2>/dev/null)}"; \
-	COMPOSE_PROFILES="$${COMPOSE_PROFILES:-sim}" $(COMPOSE) up --detach --wait $(ARGS)
+install-frontend: .venv/dev.stamp  ## install what the terminal chat needs
+
+frontend: chat  ## the same as chat
+
+up: compose  ## start it in containers: what deploy/.env says, or USE_GPU=1 or 0 on vLLM, else on the embedded engine
+	@COMPOSE_PROFILES="$(PROFILES)" $(COMPOSE) up --detach --wait $(ARGS)
 
 down: compose  ## stop the containers
 	@$(COMPOSE) --profile '*' down $(ARGS)
@@ -49,6 +54,10 @@ check: .venv/dev.stamp  ## lint, format, types, import contracts, house rules
 
 check-deploy: .venv/dev.stamp  ## have Compose, systemd, Helm and hadolint read deploy/, as far as they are installed
 	@$(BIN)/python -m scripts.check_deploy
+
+lint: .venv/dev.stamp  ## the quick part of check
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
 
 format: .venv/dev.stamp  ## put the code into its form
 	@$(BIN)/ruff check --fix

@@ -35,7 +35,7 @@ def connect(
 
     Args:
         client: Its name.
-        url: Address of the gateway, with or without /v1. [default: http://127.0.0.1:8080]
+        url: Address of the gateway, with or without /v1. [env: VLLM_GATEWAY_URL] [default: http://127.0.0.1:8080]
         model: Name of the model. [default: the first that the gateway lists]
         context_tokens: Tokens that the model can hold. [default: what the gateway says]
         key_variable: Variable of the environment that holds your key.
@@ -70,10 +70,11 @@ def _place(url: str | None, model: str | None, context_tokens: int | None, key_v
 
     from vllm_gateway.connect.asking import find_place  # noqa: PLC0415 - as above
     from vllm_gateway.terminal.api import Target  # noqa: PLC0415 - as above
+    from vllm_gateway.terminal.api.target import DEFAULT_URL  # noqa: PLC0415 - as above
 
     if not key_variable.isidentifier():
         raise ValueError(f"'{key_variable}' is no name of a variable.")
-    target = Target.at(url or "http://127.0.0.1:8080", said(key_variable))
+    target = Target.at(url or said("VLLM_GATEWAY_URL") or DEFAULT_URL, said(key_variable))
     place, wrong = asyncio.run(find_place(target, model, key_variable=key_variable))
     if wrong:
         sys.stderr.write(f"{wrong}\n")

@@ -41,6 +41,6 @@ def doctor(*, json: bool = False, config: Annotated[Path | None, Parameter(name=
     except SettingsInvalid as invalid:
         findings = [*look_at_machine(clock), *told(invalid.problems)]
     else:
-        findings = asyncio.run(examine(loaded, clock, secret_files_here(loaded.settings, config)))
+        findings = asyncio.run(examine(loaded, clock, secret_files_here(loaded.settings)))
     sys.stdout.write(dumps_pretty(as_values(findings)).decode() if json else as_lines(findings))
     return 1 if has_failed(findings) else 0

@@ -76,7 +76,8 @@ def _finding(seen: Seen) -> Finding:
         cure = "Look into its log; vLLM says 503 when its engine is dead."
         return fail(subject, f"it answers with status {seen.fault.status}", cure)
     if seen.fault is not None:
-        return fail(subject, "it cannot be reached", "Is it running, and is the address right? Try: curl URL/health")
+        cure = f"Is it running, and is the address right? Try: curl {seen.upstream.root}/health"
+        return fail(subject, "it cannot be reached", cure)
     if not seen.models:
         return fail(subject, "it lists no model", "Is it a vLLM server? Look at its /v1/models.")
     shown = f"vLLM {seen.version}" if seen.version else "of unknown version"

@@ -1,4 +1,4 @@
-"""Files out of which secrets are read."""
+"""Files that hold secrets."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from vllm_gateway.settings.sources.secret_files import secret_files, secret_file
 
 
 def test_files_that_are_there_are_named_once(tmp_path: Path) -> None:
-    """`.env`, the settings file, those that variables name, and the keys; no others, and none that is not there."""
-    for name in (".env", "gateway.yaml", "key", "keys.yaml"):
+    """`.env`, those that variables name, and the keys; no others, and none that is not there."""
+    for name in ("gateway.yaml", "key", "keys.yaml"):
         (tmp_path / name).touch()
+    (tmp_path / ".env").write_text("GATEWAY_AUTH__ADMIN_KEY=sesame\n")
     environment = {
         "GATEWAY_AUTH__ADMIN_KEY_FILE": "key",
         "GATEWAY_UPSTREAMS__0__API_KEY_FILE": "key",
@@ -17,13 +18,18 @@ def test_files_that_are_there_are_named_once(tmp_path: Path) -> None:
         "OTHER_FILE": "gateway.yaml",
     }
     settings = Settings.model_validate({"auth": {"keys_file": str(tmp_path / "keys.yaml")}})
-    found = list(secret_files(settings, None, environment, tmp_path))
-    assert [path.name for path in found] == [".env", "gateway.yaml", "key", "keys.yaml"]
+    found = list(secret_files(settings, environment, tmp_path))
+    assert [path.name for path in found] == [".env", "key", "keys.yaml"]
 
 
-def test_a_settings_file_that_is_named_counts(tmp_path: Path) -> None:
-    """Wherever it lies."""
-    named = tmp_path / "mine.yaml"
-    named.touch()
-    assert list(secret_files(Settings(), named, {"XDG_STATE_HOME": str(tmp_path)}, tmp_path)) == [named]
-    assert named in secret_files_here(Settings(), named)
+def test_an_env_file_without_secrets_may_be_read_by_all(tmp_path: Path) -> None:
+    """A port is no secret, nor is a key that is commented out or empty."""
+    (tmp_path / ".env").write_text("GATEWAY_PORT=1\n#HF_TOKEN=x\nVLLM_API_KEY=\n")
+    assert list(secret_files(Settings(), {"XDG_STATE_HOME": str(tmp_path)}, tmp_path)) == []
+
+
+def test_this_process_is_asked(tmp_path: Path) -> None:
+    """Its environment and its directory."""
+    keys = tmp_path / "keys.yaml"
+    keys.touch()
+    assert keys in secret_files_here(Settings.model_validate({"auth": {"keys_file": str(keys)}}))
