@@ -61,7 +61,7 @@ def count(wishes: Wishes) -> int:
 def served_name(model: str) -> str:
     """Return what clients call a model: its id on the hub, or the name of its folder."""
     path = Path(model).expanduser()
-    return path.resolve().name if path.is_dir() else model
+    return path.absolute().name if path.is_dir() else model
 
 
 def _shares(number: int, wishes: Wishes) -> bool:
