@@ -50,7 +50,8 @@ from vllm_gateway.upstream.key_check import KeyCheck
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.replica import Replica
-from vllm_gateway.upstream.sleeping import Waking
+from vllm_gateway.upstream.sharing import Sharing
+from vllm_gateway.upstream.sleeping import Waking, look
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +335,10 @@ async def open_prober(prober: Prober) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def open_waking(settings: Settings, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Waking]:
+async def open_waking(settings: Settings, pool: Pool, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Waking]:
     """Open what wakes replicas that sleep."""
-    waking = Waking(heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
+    sharing = Sharing(lambda: pool.replicas, look=look, least_awake_s=settings.sleeping.least_awake_s, clock=clock)
+    waking = Waking(sharing=sharing, heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
     try:
         yield waking
     finally:

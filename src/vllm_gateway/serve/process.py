@@ -46,15 +46,24 @@ async def serve_parts(
     admin: App | None,
     stop: Stop,
     greet: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve on `listener`, and the admin routes on `beside`, until asked to stop and the drain is over."""
+    """Serve on `listener`, and the admin routes on `beside`, until asked to stop and the drain is over.
+
+    `greet` is called when it begins, `stopping` when the drain does.
+    """
+
+    async def drain(is_urgent: Callable[[], bool]) -> None:
+        stopping()
+        await parts.drain.run(is_urgent)
+
     async with AsyncExitStack() as stack:
         if admin is not None and beside is not None:
             await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
         gc.collect()
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
         config = server_config(settings, parts.door)
-        await Server(config, stop=stop, drain=parts.drain.run, greet=greet).serve(sockets=[listener])
+        await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 
 
 def server_config(settings: Settings, door: App) -> uvicorn.Config:

@@ -92,7 +92,7 @@ async def open_standing(
         pool.told.append(lambda change: _look(turnstile, change))
         learned = Learned(clock)
         pool.told.append(learned.look)
-        waking = await enter(open_waking(settings, deadlines, clock))
+        waking = await enter(open_waking(settings, pool, deadlines, clock))
         prober = make_prober(settings, pool, turnstile, waking, clock)
         discovery = await enter(open_discovery(settings, pool, prober, clock))
         await enter(open_prober(prober))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from vllm_gateway.settings.admission import Admin, Auth, Limits, Queue, Rules
 from vllm_gateway.settings.client_key import read_upstream_key
-from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings
+from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings, Sleeping
 from vllm_gateway.settings.origins import read_origin
 from vllm_gateway.settings.section import (
     Count,
@@ -77,6 +77,10 @@ class Upstream(Section):
     wake_on_request: bool = False
     """The replica may sleep (vLLM's `--enable-sleep-mode`, with `VLLM_SERVER_DEV_MODE=1`): a request that finds it
     asleep wakes it and waits."""
+
+    accelerator: RouteName | None = None
+    """Name of the accelerator, where several replicas share one that holds a single one of them awake: before one is
+    woken the others finish what they are answering and are put to sleep. Needs `wake_on_request` on each of them."""
 
     @property
     def root(self) -> str:
@@ -334,6 +338,9 @@ class Settings(Section):
 
     probe: Probe = Probe()
     """How the gateway watches its replicas."""
+
+    sleeping: Sleeping = Sleeping()
+    """Replicas that take turns on one accelerator."""
 
     drain_delay_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 0.0
     """Seconds after SIGTERM in which everything is still answered, while `/readyz` says 503 already and answers close

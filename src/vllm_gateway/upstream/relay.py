@@ -236,7 +236,7 @@ class Relay:
 
     def _second(self, course: _Course) -> Callable[[Exchange, Sink], Awaitable[None]] | None:
         """Return what asks one more replica, if there is one that has nothing to wait for."""
-        free = [each for each in askable(course.untried, self._clock.now()) if each.has_room and not each.is_sleeping]
+        free = [each for each in askable(course.untried, self._clock.now()) if each.has_room and each.is_awake]
         if not free:
             return None
         replica = course.choose(free)
@@ -252,7 +252,7 @@ class Relay:
     async def _ask_one(self, course: _Course, replica: Replica, exchange: Exchange, sink: Sink) -> None:
         """Have the replica answer on which a place was taken."""
         errand = Errand(exchange, sink, course.timeouts, partial(_new_stream, course, replica))
-        if replica.is_sleeping:
+        if replica.is_sleeping or replica.is_yielding:
             await self._wake(exchange, replica, sink)
         try:
             await self._tries.ask(errand, replica, course.question)
