@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-servers test-real-vllm bench lock build clean
+.PHONY: help run test check format test-asgi test-servers test-real-vllm bench lock build clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: .venv/run.stamp  ## install and serve; without ARGS="--upstream http://host
 
 test: .venv/dev.stamp  ## install and pass all tests that need no vLLM
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-asgi: .venv/dev.stamp  ## pass the tests of the wire on the ASGI lane, as `edge.express: false` has it
+	@$(BIN)/pytest -n auto --lane asgi tests/edge tests/wire $(ARGS)
 
 check: .venv/dev.stamp  ## lint, format, types, import contracts, house rules
 	@$(BIN)/ruff check

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tests import lanes
 from tests.waiting import PATIENCE_S, until
 from vllm_gateway import serve
 from vllm_gateway.edge.server import Server, Stop
@@ -71,6 +72,7 @@ def settings_of(*upstreams: str | Upstream, **settings: Any) -> Settings:  # noq
     """Return the settings of a gateway that keeps nothing on the disk, and does not take a slow machine for a fault."""
     replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
     settings["session"] = {"backend": "memory", **settings.get("session", {})}
+    settings.setdefault("edge", lanes.settings_now())
     settings["probe"] = {"timeout_s": 30.0, **settings.get("probe", {})}
     return Settings(upstreams=replicas, **settings)
 

@@ -124,11 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         try:
-            if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
-                raise too_large(self.max_head_bytes)
-            check_head(self.url, self.parser.get_http_version(), self.headers)
-            if not self._is_ascii:
-                check_ascii(self.headers)
+            self._check_head()
         except HeadRefused as refusal:
             self._refusal = refusal
             raise  # stops the parser, which calls send_400_response
@@ -195,6 +191,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def server_headers(self) -> Headers:
         """Return the headers that every reply of the server has."""
         return self.server_state.default_headers
+
+    def _check_head(self) -> None:
+        """Return when there is nothing wrong with a head.
+
+        Raises:
+            HeadRefused: there is.
+        """
+        if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
+            raise too_large(self.max_head_bytes)
+        check_head(self.url, self.parser.get_http_version(), self.headers)
+        if not self._is_ascii:
+            check_ascii(self.headers)
+        if self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers):
+            raise HeadRefused("Offer another protocol with the first request of a connection, or wait for an answer.")
 
     def _find_way(self) -> Way | None:
         """Return where a request goes that need not pass the ASGI application."""
@@ -302,7 +312,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._is_in_head or self.cycle is not self._running:
             self._watch_time()
         elif self._is_idle():
-            self.transport.close()  # it was answered without its body
+            self.close_gently()  # it was answered without its body
         else:
             cycle: Any = self.cycle
             if isinstance(cycle, ExpressCall):

@@ -25,6 +25,10 @@ _DISCARD_S = 5.0
 """How much of an oversized body is read and thrown away, so that its sender gets to read the refusal."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_DEFECT = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+    b"connection: close\r\n\r\nInternal Server Error"
+)
 _CLOSE = (b"connection", b"close")
 _CHUNKED = (b"transfer-encoding", b"chunked")
 
@@ -124,6 +128,8 @@ class ExpressCall:
             )
         except Exception:  # the last line: nothing above would tell anybody
             log.exception("a request was not answered")
+            if not self.is_started:
+                self._transport.write(_DEFECT)
         finally:
             if not self.response_complete:
                 self._transport.close()
