@@ -11,7 +11,7 @@ COMPOSE = docker compose -f deploy/compose.yaml
 PROFILES = $${COMPOSE_PROFILES:-$$(case "$$USE_GPU" in (0) echo cpu;; (1) echo gpu;; \
 	(*) named=$$(sed -n 's/^COMPOSE_PROFILES=//p' deploy/.env 2>/dev/null); echo "$${named:-sim}";; esac)}
 WITHOUT_DOCKER = Docker with Compose is not here. Without it: make run, or with vLLM installed: $(BIN)/vllm-gateway up MODEL
-.PHONY: help run chat frontend install-frontend up down logs restart test check lint check-deploy format test-servers test-real-vllm bench docs lock audit sbom build clean
+.PHONY: help run chat frontend install-frontend up down logs restart test check lint check-deploy format test-asgi test-servers test-real-vllm bench docs lock audit sbom build clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ compose:
 
 test: .venv/dev.stamp  ## install and pass all tests that need no vLLM
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-asgi: .venv/dev.stamp  ## pass the tests of the wire on the ASGI lane, as `edge.express: false` has it
+	@$(BIN)/pytest -n auto --lane asgi tests/edge tests/wire $(ARGS)
 
 check: .venv/dev.stamp  ## lint, format, types, import contracts, house rules
 	@$(BIN)/ruff check

@@ -1,12 +1,13 @@
-"""What all tests share: the event loop that the gateway runs on, and patience with a slow machine."""
+"""What all tests share: the event loop that the gateway runs on, the lane, and patience with a slow machine."""
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from hypothesis import settings
 
+from tests import lanes
 from tests.left_open import WatchedLoop
 
 # These check for many tests: a check that fails there shows both sides, as one in a test does.
@@ -17,8 +18,26 @@ settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the replica that dies do so as often as one likes."""
+    """Let the replica that dies do so as often as one likes, and all tests take one lane."""
     parser.addoption("--rounds", type=int, default=1, help="how often a real replica is killed in mid-stream")
+    parser.addoption("--lane", choices=lanes.LANES, help="the only lane; without it express, and both where marked so")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on both lanes."""
+    if metafunc.config.getoption("--lane") is None and metafunc.definition.get_closest_marker(lanes.MARKER):
+        metafunc.parametrize("lane", lanes.LANES, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the lane that the test's gateways take, be they in this process or in one of their own."""
+    before = lanes.Lane.now
+    lanes.Lane.now = getattr(request, "param", None) or request.config.getoption("--lane") or lanes.LANES[0]
+    if lanes.Lane.now != lanes.LANES[0]:
+        monkeypatch.setenv("GATEWAY_EDGE__EXPRESS", "false")
+    yield lanes.Lane.now
+    lanes.Lane.now = before
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

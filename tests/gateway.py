@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tests import lanes
 from tests.waiting import PATIENCE_S, until
 from vllm_gateway import serve
 from vllm_gateway.edge.server import Server, Stop
@@ -52,7 +53,9 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
     port = listener.getsockname()[1]
     async with serve.build(chosen, read=read) as parts:
         stop = Stop()
-        server = Server(serve.server_config(chosen, parts.door), stop=stop, drain=parts.drain.run)
+        server = Server(
+            serve.server_config(chosen, parts.door, find_way=parts.find_way), stop=stop, drain=parts.drain.run
+        )
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False, verify=_TLS) as http:
@@ -69,6 +72,7 @@ def settings_of(*upstreams: str | Upstream, **settings: Any) -> Settings:  # noq
     """Return the settings of a gateway that keeps nothing on the disk, and does not take a slow machine for a fault."""
     replicas = tuple(Upstream(url=each) if isinstance(each, str) else each for each in upstreams)
     settings["session"] = {"backend": "memory", **settings.get("session", {})}
+    settings.setdefault("edge", lanes.settings_now())
     settings["probe"] = {"timeout_s": 30.0, **settings.get("probe", {})}
     return Settings(upstreams=replicas, **settings)
 

@@ -11,6 +11,8 @@ from tests.waiting import PATIENCE_S, until
 from vllm_gateway.edge.connection import BoundedProtocol, bounded_protocol
 from vllm_gateway.outcomes import Outcome
 
+pytestmark = pytest.mark.both_lanes
+
 BODY = b'{"model":"scripted","messages":[],"stream":true}'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
@@ -97,6 +99,15 @@ async def test_an_offer_of_another_protocol_is_ignored(name: bytes) -> None:
     async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
         answer = await raw(door.port, CHAT % (offer, len(BODY), BODY), until_closed=False)
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_an_offer_behind_another_request_is_refused() -> None:
+    """The parser has gone on by then: it would take the body for another protocol's, and nobody would answer it."""
+    offer = CHAT % (b"Connection: Upgrade\r\nUpgrade: h2c\r\n", len(BODY), BODY)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, offer * 2)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"connection: close" in answer
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:

@@ -9,6 +9,8 @@ from tests.waiting import PATIENCE_S, until
 from tests.wire.hostile import BODY, CHAT, differing, is_well, post, statuses
 from tests.wire.sims import fast, fleet
 
+pytestmark = pytest.mark.both_lanes
+
 HOSTS = (
     b"localhost/v1/models?", b"a#@b", b"x/../", b"", b"x" * 1024, b"a b", b"user@host", b"http://x", b"x:port",
     b"x:123456", b"x:-1", b"[::1", b"[::::1]", b"[1:2]", b"[gggg::1]", b"[::1]x", b"::1", b"[]", b"x\xff", b"x,y",

@@ -13,6 +13,8 @@ from tests.wire.hostile import BODY, CHAT, post, statuses
 from tests.wire.sims import asked, fast, fleet
 from vllm_gateway.outcomes import Outcome
 
+pytestmark = pytest.mark.both_lanes
+
 LIMIT_S = 0.3
 HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT, len(BODY))
 

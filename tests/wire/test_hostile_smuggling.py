@@ -6,6 +6,8 @@ from tests.gateway import raw
 from tests.wire.hostile import BODY, CHAT, SECOND, differing, is_well, post, statuses
 from tests.wire.sims import asked, fleet
 
+pytestmark = pytest.mark.both_lanes
+
 HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT
 CHUNKED = b"transfer-encoding: chunked\r\n"
 CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)

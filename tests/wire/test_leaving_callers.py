@@ -22,6 +22,8 @@ from vllm_gateway.outcomes import Outcome
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import RunningSim
 
+pytestmark = pytest.mark.both_lanes
+
 ASKING = {"model": "sim-small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
 STREAMED = BODY.replace(b'"sim-small"', b'"scripted"').replace(b'"max_tokens":2', b'"stream":true')
 TOKEN = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n'

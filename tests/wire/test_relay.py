@@ -9,6 +9,8 @@ from tests.scripted import MODEL, Visit, as_replica, scripted
 from tests.waiting import PATIENCE_S, until
 from vllm_gateway.outcomes import Outcome
 
+pytestmark = pytest.mark.both_lanes
+
 CHAT = "/v1/chat/completions"
 ROLE = b'data: {"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
 LAST = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"."},"finish_reason":"stop"}]}\n\n'

@@ -44,7 +44,7 @@ async def own(fleet: Fleet) -> AsyncIterator[Target]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=serve.BACKLOG)
     tasks, stop, listens = Tasks("chaos gateway"), Stop(), asyncio.Event()
     async with serve.build(settings) as parts:
-        config = serve.server_config(settings, parts.door)
+        config = serve.server_config(settings, parts.door, find_way=parts.find_way)
         server = Server(config, stop=stop, drain=parts.drain.run, greet=listens.set)
         running = tasks.start(server.serve(sockets=[listener]), name="serve")
         await listens.wait()

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vllm_gateway.clock import SystemClock
+from vllm_gateway.edge.express import Way
 from vllm_gateway.edge.faults import fault_reply
 from vllm_gateway.edge.house.faults import dialect_of
 from vllm_gateway.edge.lane import Lane, check_announced, check_in_time, request_id
@@ -29,6 +30,11 @@ class Door:
         self._lane = lane
         self._house = house
         self._max_body_bytes = max_body_bytes
+
+    def find_way(self, path: str) -> Way | None:
+        """Return where a POST goes that replicas answer."""
+        operation, target = self._find(path)
+        return None if operation is None else Way(operation, target, self._lane)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request where it belongs. Only the path of the request line counts, never the `Host` header."""

@@ -3,16 +3,21 @@
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ClassVar
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from vllm_gateway import codec
+from vllm_gateway.edge.express import ExpressCall, Way
 from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
 from vllm_gateway.edge.old_callers import without_chunks
+from vllm_gateway.exchange import Headers
+
+FindWay = Callable[[str, Headers], Way | None]
+"""Returns where a POST to a path goes that need not pass the ASGI application; None: it has to."""
 
 LINGER_S = 1.0
 """How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
@@ -48,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """How long a head may take; 0 sets no limit."""
     body_s = 0.0
     """How long a body may take."""
+    find_way: ClassVar[FindWay | None] = None
 
     _head_bytes = 0
     """Read since the last request ended; body bytes of the same read may be among them."""
@@ -62,12 +68,14 @@ class BoundedProtocol(HttpToolsProtocol):
     """Why what was read is not answered."""
     _is_refused = False
     """The last answer of this connection was sent; what still comes in is thrown away."""
-    _running: RequestResponseCycle | None = None
+    cycle: Any
+    """The request that came last: uvicorn's, or an `ExpressCall`; None before the first."""
+    _running: RequestResponseCycle | ExpressCall | None = None
     """The request that is being answered; uvicorn itself remembers only the one that came last."""
     _lateness: asyncio.TimerHandle | None = None
     _is_ending = False
     """The next answer is the last one."""
-    _is_old = True
+    is_old = True
     """It was there before the shutdown began."""
 
     def end(self) -> None:
@@ -80,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         if isinstance(self.server_state, Connections) and self.server_state.is_ending:
-            self._is_ending, self._is_old = True, False
+            self._is_ending, self.is_old = True, False
         self._watch_time()
 
     @override
@@ -107,32 +115,29 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        """Begin a request; what ASGI wants of it is put together when it is known that it goes there."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._is_begun = True
-        self.scope["extensions"] = {
-            CLOSE_EXTENSION: {
-                "close": self._close_gently,
-                "abort": self.transport.abort,
-                "is_late": False,
-                "is_old": self._is_old,
-            }
-        }
 
     @override
     def on_headers_complete(self) -> None:
         try:
-            if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
-                raise too_large(self.max_head_bytes)
-            check_head(self.url, self.parser.get_http_version(), self.headers)
-            if not self._is_ascii:
-                check_ascii(self.headers)
+            self._check_head()
         except HeadRefused as refusal:
             self._refusal = refusal
             raise  # stops the parser, which calls send_400_response
         self._is_in_head = False
         if self._lateness is not None:
             self._forget_time()
-        super().on_headers_complete()
+        way = self._find_way()
+        if way is None:
+            self._make_scope()
+            super().on_headers_complete()
+        else:
+            query = self.url.partition(b"?")[2]
+            self._take(ExpressCall(self, way, query=query, keep_alive=self.parser.should_keep_alive()))
         self.headers = []  # trailers come here; they say nothing that anybody wants to know
         if 0 < len(self.pipeline) <= _MOST_WAITING:
             self.flow.resume_reading()  # whoever does not read does not see the caller leave
@@ -140,7 +145,10 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_body(self, body: bytes) -> None:
         self._wrapping_bytes -= len(body) + _CHUNK_BYTES
-        super().on_body(body)
+        if not isinstance(self.cycle, ExpressCall):
+            super().on_body(body)
+        elif not self.cycle.response_complete:
+            self.cycle.take(body)
 
     @override
     def on_message_complete(self) -> None:
@@ -165,10 +173,81 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(self._refusal or HeadRefused(msg))
 
     @override
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if isinstance(self._running, ExpressCall):
+            self._running.pause_writing()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if isinstance(self._running, ExpressCall):
+            self._running.resume_writing()
+
+    @property
+    def address(self) -> str:
+        """The caller's network address."""
+        return str(self.client[0]) if self.client else ""
+
+    def server_headers(self) -> Headers:
+        """Return the headers that every reply of the server has."""
+        return self.server_state.default_headers
+
+    def _check_head(self) -> None:
+        """Return when there is nothing wrong with a head.
+
+        Raises:
+            HeadRefused: there is.
+        """
+        if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
+            raise too_large(self.max_head_bytes)
+        check_head(self.url, self.parser.get_http_version(), self.headers)
+        if not self._is_ascii:
+            check_ascii(self.headers)
+        if self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers):
+            raise HeadRefused("Offer another protocol with the first request of a connection, or wait for an answer.")
+
+    def _find_way(self) -> Way | None:
+        """Return where a request goes that need not pass the ASGI application."""
+        find = type(self).find_way
+        path = self.url.partition(b"?")[0]
+        if find is None or path[:1] != b"/" or b"%" in path or self.parser.get_method() != b"POST":
+            return None
+        return find(path.decode(), self.headers) if self.parser.get_http_version() == "1.1" else None
+
+    def _make_scope(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        self.scope["extensions"] = {
+            CLOSE_EXTENSION: {
+                "close": self.close_gently,
+                "abort": self.transport.abort,
+                "is_late": False,
+                "is_old": self.is_old,
+            }
+        }
+
+    def _take(self, call: ExpressCall) -> None:
+        """Begin to answer a request, or have it wait for the one before."""
+        before, self.cycle = self.cycle, call
+        if before is None or before.response_complete:
+            self._start_asgi_task(call, None)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((call, None))  # type: ignore[arg-type]  # it only comes back to `_start_asgi_task`
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle | ExpressCall, app: Any) -> None:
         self._running = cycle
         if self._is_ending:
             cycle.keep_alive = False
+        if isinstance(cycle, ExpressCall):
+            task = self.loop.create_task(cycle.run())
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+            return
         if cycle.scope["http_version"] == "1.0":
             app = without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)
@@ -190,9 +269,9 @@ class BoundedProtocol(HttpToolsProtocol):
         body = codec.dumps({"error": error})
         head = f"HTTP/1.1 {refusal.status:d} {refusal.status.phrase}\r\ncontent-type: application/json\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
-        self._close_gently()
+        self.close_gently()
 
-    def _close_gently(self) -> None:
+    def close_gently(self) -> None:
         """Close behind what was written. Closing at once while the other side writes would lose it for that side."""
         self._is_refused = True
         if self.transport.can_write_eof():
@@ -234,11 +313,15 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._is_in_head or self.cycle is not self._running:
             self._watch_time()
         elif self._is_idle():
-            self.transport.close()  # it was answered without its body
+            self.close_gently()  # it was answered without its body
         else:
-            self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
-            self.cycle.transport = cast("asyncio.Transport", _Closing(self.transport, self._close_gently))
-            self.cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
+            cycle: Any = self.cycle
+            if isinstance(cycle, ExpressCall):
+                cycle.is_late = True
+            else:
+                self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
+                cycle.transport = _Closing(self.transport, self.close_gently)
+            cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
 
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -253,7 +336,10 @@ class _Closing:
         self.close = close
 
 
-def bounded_protocol(*, max_head_bytes: int, head_s: float = 0, body_s: float = 0) -> type[asyncio.Protocol]:
+def bounded_protocol(
+    *, max_head_bytes: int, head_s: float = 0, body_s: float = 0, find_way: FindWay | None = None
+) -> type[asyncio.Protocol]:
     """Return the protocol with other bounds; uvicorn makes its instances itself, so they go into the class."""
-    bounds = {"max_head_bytes": max_head_bytes, "head_s": head_s, "body_s": body_s}
+    way = None if find_way is None else staticmethod(find_way)
+    bounds = {"max_head_bytes": max_head_bytes, "head_s": head_s, "body_s": body_s, "find_way": way}
     return type("BoundedProtocol", (BoundedProtocol,), bounds)

@@ -1,16 +1,19 @@
-"""The ASGI lane: takes an exchange from an ASGI server and gives its answer back, event by event."""
+"""The lane: runs an exchange for a caller; and the caller as an ASGI server tells of it.
+
+The other way in, beneath the ASGI server, is `express`.
+"""
 
 import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.edge.faults import write_fault
 from vllm_gateway.edge.telling import head_told
 from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong, RequestSlow
-from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation, Sink
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.trail import Trail
@@ -38,8 +41,53 @@ _DISCARD_S = 5.0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
+class Outlet(Sink, Protocol):
+    """A sink that a lane brings to its end."""
+
+    exchange: Exchange | None
+    """What it is the answer to, so that its head can tell how it came about."""
+    is_gone: bool
+    is_cut: bool
+    """The reply is not to be completed."""
+
+    async def flush(self, *, is_more_to_come: bool) -> None:
+        """Send what is written."""
+        ...
+
+    async def finish(self) -> None:
+        """Send the rest and bring the reply to its end, whichever it is to have."""
+        ...
+
+
+class Caller(Protocol):
+    """Whoever sent a request: its body, and whether it is still there."""
+
+    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
+        """Read the body to its end, and begin to watch whether the caller stays; if not, `task` is cancelled.
+
+        Raises:
+            BodyTooLarge: it is over the limit; the rest of it was not read.
+            CallerGone: the caller left before the end of it.
+            MediaTypeWrong: it is announced as something other than JSON.
+            RequestSlow: it did not come in time.
+        """
+        ...
+
+    async def discard_body(self) -> None:
+        """Read on for a while without keeping anything: a caller that is still sending does not read."""
+        ...
+
+    async def left(self) -> None:
+        """Wait until a connection that was closed on this side is gone, for as long as its last bytes may need."""
+        ...
+
+    def forget(self) -> None:
+        """Watch no longer."""
+        ...
+
+
 class Lane:
-    """Runs exchanges for an ASGI server."""
+    """Runs exchanges."""
 
     def __init__(
         self, pipeline: Pipeline, *, max_body_bytes: int, heartbeat_s: float, deadlines: Deadlines, clock: Clock
@@ -47,7 +95,7 @@ class Lane:
         self._pipeline = pipeline
         self._heartbeat_s = heartbeat_s
         self._deadlines = deadlines
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
         self._clock = clock
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call in Python 3.11
         self._tasks = Tasks("asgi lane")
@@ -55,21 +103,45 @@ class Lane:
     async def answer(
         self, operation: Operation, scope: Scope, receive: Receive, send: Send, *, target: str = ""
     ) -> None:
-        """Answer one request; `target` is what its path names."""
+        """Answer one request of an ASGI server; `target` is what its path names."""
         sink = AsgiSink(scope, send, self._loop)
-        caller = _Caller(scope, receive, sink, self._max_body_bytes)
+        caller = _Caller(scope, receive, sink, self.max_body_bytes)
+        await self.run(
+            operation,
+            sink,
+            caller,
+            headers=scope["headers"],
+            query=scope.get("query_string", b""),
+            address=address_of(scope),
+            target=target,
+            is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
+        )
+
+    async def run(
+        self,
+        operation: Operation,
+        sink: Outlet,
+        caller: Caller,
+        *,
+        headers: Headers,
+        query: bytes,
+        address: str,
+        target: str,
+        is_expected: bool,
+    ) -> None:
+        """Answer one request; the task that runs this is cancelled when its caller leaves."""
         task = asyncio.current_task(self._loop)
         now = self._clock.now()
         exchange = Exchange(
-            id=request_id(scope["headers"]),
+            id=request_id(headers),
             operation=operation,
-            headers=scope["headers"],
+            headers=headers,
             receive=lambda: caller.read_body(self._tasks, task),
             started=now,
             target=target,
-            query=scope.get("query_string", b""),
-            address=address_of(scope),
-            is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
+            query=query,
+            address=address,
+            is_expected=is_expected,
             task=task,
             trail=Trail(self._clock.now, now),
         )
@@ -86,7 +158,7 @@ class Lane:
         finally:
             caller.forget()
 
-    async def _run_audibly(self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller") -> None:
+    async def _run_audibly(self, exchange: Exchange, sink: Outlet, caller: Caller) -> None:
         """Answer, and say now and then that somebody is there."""
         audible = Heartbeat(exchange, sink, every_s=self._heartbeat_s, clock=self._clock)
         self._deadlines.add(audible)
@@ -95,9 +167,7 @@ class Lane:
         finally:
             self._deadlines.remove(audible)
 
-    async def _run(
-        self, exchange: Exchange, sink: "AsgiSink", caller: "_Caller", audible: Heartbeat | None = None
-    ) -> None:
+    async def _run(self, exchange: Exchange, sink: Outlet, caller: Caller, audible: Heartbeat | None = None) -> None:
         try:
             await self._pipeline.run(exchange, audible or sink)
         except GatewayError as error:
@@ -116,7 +186,6 @@ class AsgiSink:
 
     def __init__(self, scope: Scope, send: Send, loop: asyncio.AbstractEventLoop) -> None:
         self.exchange: Exchange | None = None
-        """What it is the answer to, so that its head can tell how it came about."""
         self.is_gone = False
         self.is_started = False
         self.is_over = False
@@ -228,14 +297,7 @@ class _Caller:
         self._is_more_to_come = True
 
     async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
-        """Read the body to its end, and begin to watch whether the caller stays; if not, `task` is cancelled.
-
-        Raises:
-            BodyTooLarge: it is over the limit; the rest of it was not read.
-            CallerGone: the caller left before the end of it.
-            MediaTypeWrong: it is announced as something other than JSON.
-            RequestSlow: it did not come in time.
-        """
+        """See `Caller`."""
         self._check_headers()
         parts: list[bytes] = []
         size = 0
@@ -248,7 +310,7 @@ class _Caller:
             size += len(message["body"])
             self._is_more_to_come = message["more_body"]
             if size > self._max_body_bytes:
-                raise self._too_large()
+                raise too_large(self._max_body_bytes)
             if self._is_more_to_come:
                 check_in_time(self._scope)
         if task is not None:
@@ -293,10 +355,17 @@ class _Caller:
         for name, value in self._headers:
             if name == b"content-length" and int(value) > self._max_body_bytes:
                 self._expects_continue = any(each == b"expect" for each, _ in self._headers)
-                raise self._too_large()
+                raise too_large(self._max_body_bytes)
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The body is larger than the {self._max_body_bytes} bytes that are allowed.")
+
+def too_large(max_body_bytes: int) -> BodyTooLarge:
+    """Return the refusal of a body that is over its limit."""
+    return BodyTooLarge(f"The body is larger than the {max_body_bytes} bytes that are allowed.")
+
+
+def too_slow() -> RequestSlow:
+    """Return the refusal of a body that did not come in time."""
+    return RequestSlow("The body of the request did not come in time. Send it faster, or send less.")
 
 
 def check_announced(headers: Headers) -> None:
@@ -319,7 +388,7 @@ def check_in_time(scope: Scope) -> None:
         RequestSlow: there is none.
     """
     if scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_late"):
-        raise RequestSlow("The body of the request did not come in time. Send it faster, or send less.")
+        raise too_slow()
 
 
 def address_of(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.edge.app import App
+from vllm_gateway.edge.connection import FindWay
 from vllm_gateway.edge.drain import Drain
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.serve.front import Fronts, open_fronts
@@ -44,6 +45,11 @@ class Parts:
     def door(self) -> App:
         """What the server runs; it stays when the settings change."""
         return self.fronts
+
+    @property
+    def find_way(self) -> FindWay:
+        """What finds the requests that need not pass the door."""
+        return self.fronts.find_way
 
     @property
     def pipeline(self) -> Pipeline:

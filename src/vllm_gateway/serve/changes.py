@@ -16,6 +16,7 @@ AT_START: tuple[Place, ...] = (
     ("auth", "admin_key"),
     ("cache",),
     ("discovery",),
+    ("edge",),
     ("log",),
     ("state",),
     ("tracing",),

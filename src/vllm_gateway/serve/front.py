@@ -3,17 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from vllm_gateway.admission.rules.checking import Rules
 from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.rules.shape import check_size
 from vllm_gateway.dialects.operations import build_operations
 from vllm_gateway.edge.app import App, Door
+from vllm_gateway.edge.connection import FindWay
 from vllm_gateway.edge.cors import with_cors
+from vllm_gateway.edge.express import Way
 from vllm_gateway.edge.house.building import Subjects, View, build_house
 from vllm_gateway.edge.house.first_shape import Entrance
 from vllm_gateway.edge.house.texts import allow_all
 from vllm_gateway.edge.lane import Receive, Scope, Send
+from vllm_gateway.exchange import Headers
 from vllm_gateway.pipeline.explaining import explaining_to
 from vllm_gateway.pipeline.response import ResponseTeller
 from vllm_gateway.pipeline.screening import Screening, screening_for
@@ -33,6 +37,7 @@ class Front:
     """All that a request meets, as one version of the settings wants it."""
 
     door: App
+    find_way: FindWay
     pipeline: Pipeline
     view: View
     has_rooms: bool
@@ -82,7 +87,17 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
         lane = await enter(open_lane(settings, pipeline, deadlines, clock))
         operations = build_operations(max_json_depth=settings.limits.max_json_depth, check_size=check_size)
         door = Door(operations, lane, house, max_body_bytes=settings.limits.max_body_bytes)
-        yield Front(with_cors(door, settings.cors_origins), pipeline, view, has_rooms)
+        find_way = partial(_way_past_cors, door) if settings.cors_origins else partial(_way, door)
+        yield Front(with_cors(door, settings.cors_origins), find_way, pipeline, view, has_rooms)
+
+
+def _way(door: Door, path: str, _: Headers) -> Way | None:
+    return door.find_way(path)
+
+
+def _way_past_cors(door: Door, path: str, headers: Headers) -> Way | None:
+    """Return a way for requests that are no browser's: a browser is told more than the lane says."""
+    return None if any(name == b"origin" for name, _ in headers) else door.find_way(path)
 
 
 def _pipeline(settings: Settings, standing: Standing, sending: Sending, screening: Screening | None) -> Pipeline:
@@ -135,6 +150,10 @@ class Fronts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         await self._door(scope, receive, send)
+
+    def find_way(self, path: str, headers: Headers) -> Way | None:
+        """Return where a POST goes that need not pass the ASGI application."""
+        return self.now.find_way(path, headers)
 
     @property
     def now(self) -> Front:

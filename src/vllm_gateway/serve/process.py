@@ -13,7 +13,7 @@ import uvicorn
 from vllm_gateway.admission.screen.patterns import ScreenUnusable
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.app import App
-from vllm_gateway.edge.connection import bounded_protocol
+from vllm_gateway.edge.connection import FindWay, bounded_protocol
 from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.serve.assembly import Parts
 from vllm_gateway.serve.listening import url_of
@@ -62,12 +62,15 @@ async def serve_parts(
             await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
         gc.collect()
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
-        config = server_config(settings, parts.door)
+        config = server_config(settings, parts.door, find_way=parts.find_way)
         await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 
 
-def server_config(settings: Settings, door: App) -> uvicorn.Config:
-    """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us."""
+def server_config(settings: Settings, door: App, *, find_way: FindWay | None = None) -> uvicorn.Config:
+    """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us.
+
+    What `find_way` finds a way for does not pass `door`.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         door,
@@ -75,6 +78,7 @@ def server_config(settings: Settings, door: App) -> uvicorn.Config:
             max_head_bytes=settings.limits.max_header_bytes,
             head_s=settings.timeouts.request_head_s,
             body_s=settings.timeouts.request_body_s,
+            find_way=find_way if settings.edge.express else None,
         ),
         ws="none",
         lifespan="off",

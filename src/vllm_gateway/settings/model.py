@@ -225,6 +225,14 @@ class Tracing(Section):
     """How much of a request's body its span shows. 0: nothing of what is said."""
 
 
+class Edge(Section):
+    """How callers are served."""
+
+    express: bool = True
+    """Requests that replicas answer go straight from the connection to the pipeline. `false` sends them through the
+    ASGI application like all others: the same replies at a higher cost."""
+
+
 class Settings(Section):
     """All settings of the gateway."""
 
@@ -272,6 +280,9 @@ class Settings(Section):
 
     admin: Admin = Admin()
     """The admin listener."""
+
+    edge: Edge = Edge()
+    """How callers are served."""
 
     limits: Limits = Limits()
     """What one caller may use, and how large one request may be."""

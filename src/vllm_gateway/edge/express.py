@@ -1,0 +1,351 @@
+"""The express lane: a request of a route that replicas answer, taken at the level of the connection.
+
+There are no ASGI messages, and no task that watches the caller: the parser's callbacks collect the body, and what is
+written goes to the socket within the callback that brought it.
+"""
+
+import asyncio
+import logging
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane, check_announced, too_large, too_slow
+from vllm_gateway.edge.telling import head_told
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
+from vllm_gateway.tasks import Tasks
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_CLOSING_S = 5.0
+_DISCARD_BYTES = 64 * 1024 * 1024
+_DISCARD_S = 5.0
+"""How much of an oversized body is read and thrown away, so that its sender gets to read the refusal."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_DEFECT = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+    b"connection: close\r\n\r\nInternal Server Error"
+)
+_CLOSE = (b"connection", b"close")
+_CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+class Way(NamedTuple):
+    """Where a request goes that need not pass the ASGI application."""
+
+    operation: Operation
+    target: str
+    """What the path names."""
+    lane: Lane
+
+
+class Connection(Protocol):
+    """What a request asks of the connection that it came on."""
+
+    transport: asyncio.Transport
+    flow: FlowControl
+    loop: asyncio.AbstractEventLoop
+    headers: Headers
+    expect_100_continue: bool
+    is_old: bool
+    """It was made before the shutdown began."""
+
+    @property
+    def address(self) -> str:
+        """The caller's network address."""
+        ...
+
+    def server_headers(self) -> Headers:
+        """Return the headers that every reply of the server has."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        ...
+
+    def close_gently(self) -> None:
+        """Close behind what was written, which the caller gets although it still sends."""
+        ...
+
+
+class ExpressCall:
+    """One request: its body, its caller, and the sink of its answer.
+
+    To its connection it looks like uvicorn's own cycle, as far as a connection looks at that.
+    """
+
+    exchange: Exchange | None = None
+    is_gone = False
+    is_started = False
+    is_cut = False
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    is_late = False
+    """The time for the body is over."""
+
+    def __init__(self, connection: Connection, way: Way, *, query: bytes, keep_alive: bool) -> None:
+        """Take a request whose head was read."""
+        self.keep_alive = keep_alive
+        self._connection = connection
+        self._transport = connection.transport
+        self._loop = connection.loop
+        self._way = way
+        self._max_body_bytes = way.lane.max_body_bytes
+        self._headers = connection.headers
+        self._query = query
+        self._waits_for_leave = connection.expect_100_continue
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._most_bytes = HIGH_WATER_BYTES
+        """So much of the body may come before it is wanted."""
+        self._news: asyncio.Future[None] | None = None
+        """What is waited for while more of the body is wanted, or the end of the connection."""
+        self._task: asyncio.Task[Any] | None = None
+        """What is cancelled when the caller leaves."""
+        self._flow: Flow | None = None
+        self._head: tuple[int, Headers] | None = None
+        self._is_chunked = False
+        self._is_ended = False
+        self._held: list[bytes] = []
+        """An answer of known length waits for its end: then it leaves in one piece."""
+        self._held_bytes = 0
+
+    async def run(self) -> None:
+        """Answer it, whatever happens."""
+        operation, target, lane = self._way
+        try:
+            await lane.run(
+                operation,
+                self,
+                self,
+                headers=self._headers,
+                query=self._query,
+                address=self._connection.address,
+                target=target,
+                is_expected=self._connection.is_old,
+            )
+        except Exception:  # the last line: nothing above would tell anybody
+            log.exception("a request was not answered")
+            if not self.is_started:
+                self._transport.write(_DEFECT)
+        finally:
+            if not self.response_complete:
+                self._transport.close()
+
+    # what the connection tells
+
+    @property
+    def message_event(self) -> "ExpressCall":
+        """What is told that something has changed."""
+        return self
+
+    def set(self) -> None:
+        """Look what has changed: the body has come to its end, or its time has, or the caller left."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+        if self.disconnected and self._task is not None:
+            self.is_gone = True
+            self._task.cancel()
+            self._task = None
+
+    def take(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._most_bytes:
+            self._connection.flow.pause_reading()
+        if self._news is not None:
+            self.set()
+
+    def pause_writing(self) -> None:
+        """Have the replica wait: the caller does not take what is sent."""
+        if self._flow is not None:
+            self._flow.pause()
+
+    def resume_writing(self) -> None:
+        """Have the replica go on."""
+        if self._flow is not None:
+            self._flow.resume()
+
+    # as a caller
+
+    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:  # noqa: ARG002 - nothing runs beside
+        """See `edge.lane.Caller`."""
+        check_announced(self._headers)
+        for name, value in self._headers:
+            if name == b"content-length" and int(value) > self._max_body_bytes:
+                raise too_large(self._max_body_bytes)
+        self._most_bytes = self._max_body_bytes
+        while self.more_body and not self.disconnected and self._size <= self._max_body_bytes:
+            await self._more()
+            self._check_time()
+        if self.disconnected:
+            self.is_gone = True
+            raise CallerGone
+        if self._size > self._max_body_bytes:
+            raise too_large(self._max_body_bytes)
+        self._task = task
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def discard_body(self) -> None:
+        """Read on for a while without keeping anything: a caller that is still sending does not read."""
+        if self._waits_for_leave:
+            return
+        self._most_bytes = self._size + _DISCARD_BYTES
+        try:
+            async with asyncio.timeout(_DISCARD_S):
+                while self.more_body and not self.disconnected and self._size < self._most_bytes:
+                    self._parts.clear()
+                    await self._more()
+        except TimeoutError:
+            return
+
+    async def left(self) -> None:
+        """Wait until a connection that was closed on this side is gone, for as long as its last bytes may need."""
+        try:
+            async with asyncio.timeout(_CLOSING_S):
+                while not self.disconnected:
+                    await self._next()
+        except TimeoutError:
+            return
+
+    def forget(self) -> None:
+        """Watch no longer."""
+        self._task = None
+
+    def _check_time(self) -> None:
+        if self.more_body and self.is_late:
+            raise too_slow()
+
+    async def _more(self) -> None:
+        """Wait for more of the body, or for a reason not to."""
+        if self._waits_for_leave:
+            self._waits_for_leave = False
+            self._transport.write(_CONTINUE)
+        self._connection.flow.resume_reading()
+        await self._next()
+
+    async def _next(self) -> None:
+        self._news = self._loop.create_future()
+        await self._news
+        self._news = None
+
+    # as a sink
+
+    def feed_from(self, flow: Flow | None) -> None:
+        """Name the flow that is to wait when the caller is slow."""
+        self._flow = flow
+        if flow is not None and self._connection.flow.write_paused:
+            flow.pause()
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Make the head; it leaves with what comes next."""
+        self.is_started = self.response_started = True
+        headers = self._connection.server_headers() + headers
+        names = dict(headers)
+        if names.get(b"connection", b"").lower() == b"close":
+            self.keep_alive = False
+        elif not self.keep_alive:
+            headers.append(_CLOSE)
+        self._is_chunked = b"content-length" not in names
+        if self._is_chunked:
+            headers.append(_CHUNKED)
+        self._head = status, headers
+
+    def write(self, data: bytes) -> None:
+        """Send a part of a stream at once; keep a part of an answer of known length, as long as that is small."""
+        if self._is_chunked:
+            if data and not self.is_gone:
+                self._transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(data), data))
+            return
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > HIGH_WATER_BYTES:
+            self._send_held()
+
+    def end(self) -> None:
+        """Complete the reply when the exchange is over."""
+        self._is_ended = True
+
+    def cut(self) -> None:
+        """Close the connection behind what was written."""
+        self.is_cut = True
+
+    def drop(self) -> None:
+        """Close the connection at once; the exchange ends with it."""
+        self._transport.abort()
+
+    async def until(self, done: "asyncio.Future[T]") -> T:
+        """Wait for `done`; who stops waiting leaves it as it is."""
+        if not done.done():
+            news = self._loop.create_future()
+
+            def wake(_: object) -> None:
+                if not news.done():
+                    news.set_result(None)
+
+            done.add_done_callback(wake)
+            await news
+        return done.result()
+
+    # as the outlet of a lane
+
+    async def flush(self, *, is_more_to_come: bool) -> None:  # noqa: ARG002 - the end is `finish`
+        """Send what is kept."""
+        self._send_held()
+
+    async def finish(self) -> None:
+        """Send the rest and bring the reply to its end, whichever it is to have."""
+        if self.is_gone or not self.is_started:
+            return
+        if self.is_cut:
+            self._send_held()
+            await asyncio.sleep(LINGER_S)
+            self._task = None
+            self._connection.close_gently()
+        elif self._is_ended:
+            self._task = None
+            if self._is_chunked:
+                self._held.append(_LAST_CHUNK)
+            self._send_held()
+            self.response_complete = True
+            if not self.keep_alive and self.more_body:
+                self._connection.close_gently()
+            elif not self.keep_alive:
+                self._transport.close()
+            self._connection.on_response_complete()
+
+    def _take_head(self) -> bytes:
+        """Return the head if it has not left yet, with what is known by now of how the answer came about."""
+        if self._head is None:
+            return b""
+        (status, headers), self._head = self._head, None
+        if self.exchange is not None:
+            headers += head_told(self.exchange)
+        return head_of(status, headers)
+
+    def _send_held(self) -> None:
+        head = self._take_head()
+        held, self._held, self._held_bytes = self._held, [], 0
+        if (head or held) and not self.is_gone:
+            self._transport.write(b"".join([head, *held]))
+
+
+def head_of(status: int, headers: Headers) -> bytes:
+    """Return the head of a reply.
+
+    Raises:
+        ValueError: a header holds the end of a line, which would let it say more than one header.
+    """
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    head = b"".join([STATUS_LINE[status], *lines, b"\r\n"])
+    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+        raise ValueError("a header of the reply is more than one line")
+    return head
