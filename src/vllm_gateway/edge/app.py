@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vllm_gateway.clock import SystemClock
+from vllm_gateway.edge.announced import check_announced, request_id
 from vllm_gateway.edge.express import Way
 from vllm_gateway.edge.faults import fault_reply
 from vllm_gateway.edge.house.faults import dialect_of
-from vllm_gateway.edge.lane import Lane, check_announced, check_in_time, request_id
+from vllm_gateway.edge.lane import Lane, check_in_time
 from vllm_gateway.edge.telling import total_told
 from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong, RequestSlow
 from vllm_gateway.exchange import Dialect, Operation

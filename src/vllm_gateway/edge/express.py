@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane, check_announced, too_large, too_slow
+from vllm_gateway.edge.announced import check_announced, too_large, too_slow
+from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane
 from vllm_gateway.edge.telling import head_told
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
 from vllm_gateway.tasks import Tasks

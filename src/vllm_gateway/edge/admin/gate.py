@@ -10,9 +10,10 @@ from vllm_gateway.edge.admin.admin_key import AdminKey
 from vllm_gateway.edge.admin.ui import chat
 from vllm_gateway.edge.admin.ui.origin import check_own_page, cookie_name, cookies_in
 from vllm_gateway.edge.admin.ui.sessions import Sessions
+from vllm_gateway.edge.announced import check_announced, request_id
 from vllm_gateway.edge.app import bounded, named
 from vllm_gateway.edge.faults import fault_reply
-from vllm_gateway.edge.lane import address_of, check_announced, request_id
+from vllm_gateway.edge.lane import address_of
 from vllm_gateway.errors import GatewayError, KeyRefused, MediaTypeWrong, Refusal
 from vllm_gateway.exchange import Headers
 
