@@ -70,3 +70,12 @@ def test_the_image_has_every_library_of_its_extras() -> None:
     for library in ("redis", "asyncpg", "tokenizers", "minijinja", "google-re2", "uvicorn", "uvloop"):
         assert re.search(rf"^{library}==", pinned, re.MULTILINE), library
     assert not re.search(r"^(textual|matplotlib|pytest)==", pinned, re.MULTILINE)
+
+
+def test_the_image_holds_the_versions_that_were_tested() -> None:
+    """`make lock` keeps both lists alike."""
+    tested, held = (
+        dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "requirements" / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("dev.txt", "image.txt")
+    )
+    assert {name: (version, tested.get(name)) for name, version in held.items() if tested.get(name) != version} == {}
