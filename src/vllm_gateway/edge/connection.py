@@ -101,7 +101,8 @@ class BoundedProtocol(HttpToolsProtocol):
             # would take the body for another protocol's.
             head, blank, body = data.partition(b"\r\n\r\n")
             self._is_ascii = (self._is_ascii or not self._is_begun) and head.isascii()
-            data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
+            if b"\nupgrade" in head.lower():
+                data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
         else:
             self._wrapping_bytes += len(data)
         super().data_received(data)

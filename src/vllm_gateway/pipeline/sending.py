@@ -99,7 +99,8 @@ class Sending:
 
     async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
         """Have a kept answer given, within the limits."""
-        await self._metering.relay(exchange, asked, give, model=model, max_model_len=max_model_len(model, serving))
+        length = partial(max_model_len, model, serving)
+        await self._metering.relay(exchange, asked, give, model=model, max_model_len=length)
 
     async def _relay_new(
         self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, sink: Sink
@@ -114,7 +115,7 @@ class Sending:
             asked,
             relay,
             model=model,
-            max_model_len=max_model_len(model, serving),
+            max_model_len=partial(max_model_len, model, serving),
             hands_back=self._falling_back.others,
         )
 
