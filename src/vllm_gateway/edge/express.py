@@ -86,6 +86,19 @@ class ExpressCall:
     response_complete = False
     is_late = False
     """The time for the body is over."""
+    _size = 0
+    _most_bytes = HIGH_WATER_BYTES
+    """So much of the body may come before it is wanted."""
+    _running: "asyncio.Task[None] | None" = None
+    _news: "asyncio.Future[None] | None" = None
+    """What is waited for while more of the body is wanted, or the end of the connection."""
+    _task: "asyncio.Task[Any] | None" = None
+    """What is cancelled when the caller leaves."""
+    _flow: Flow | None = None
+    _head = b""
+    _is_chunked = False
+    _is_ended = False
+    _held_bytes = 0
 
     def __init__(self, connection: Connection, way: Way, *, keep_alive: bool) -> None:
         """Take a request whose head was read."""
@@ -98,21 +111,8 @@ class ExpressCall:
         self._headers = connection.headers
         self._waits_for_leave = connection.expect_100_continue
         self._parts: list[bytes] = []
-        self._size = 0
-        self._most_bytes = HIGH_WATER_BYTES
-        """So much of the body may come before it is wanted."""
-        self._running: asyncio.Task[None] | None = None
-        self._news: asyncio.Future[None] | None = None
-        """What is waited for while more of the body is wanted, or the end of the connection."""
-        self._task: asyncio.Task[Any] | None = None
-        """What is cancelled when the caller leaves."""
-        self._flow: Flow | None = None
-        self._head = b""
-        self._is_chunked = False
-        self._is_ended = False
         self._held: list[bytes] = []
         """An answer of known length waits for its end: then it leaves in one piece."""
-        self._held_bytes = 0
 
     def begin(self, tasks: "set[asyncio.Task[None]]") -> None:
         """Have it answered by a task of its own, which is kept among `tasks`."""

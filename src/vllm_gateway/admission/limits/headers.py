@@ -21,16 +21,15 @@ _NEVER = (b"x-should-retry", b"false")
 
 def limit_headers(reserved: Reserved, meters: Sequence[Meter], *, is_anthropic: bool, wall: float) -> Headers:
     """Return the headers that tell what is left. Of several limits of a kind the tightest is told."""
-    told = _tightest(reserved, meters)
     headers: Headers = []
     policies, states = [], []
-    for meter, left in told:
+    for meter, left in _tightest(reserved, meters):
         headers += _anthropic(meter, left, wall) if is_anthropic else _openai(meter, left)
-        policies.append(f'"{meter.of}";q={meter.amount};w={math.ceil(meter.window_s)}')
-        states.append(f'"{meter.of}";r={left.remaining};t={math.ceil(left.reset_s)}')
-    if told:
-        headers.append((b"ratelimit-policy", ", ".join(policies).encode()))
-        headers.append((b"ratelimit", ", ".join(states).encode()))
+        of = meter.of.encode()
+        policies.append(b'"%b";q=%d;w=%d' % (of, meter.amount, math.ceil(meter.window_s)))
+        states.append(b'"%b";r=%d;t=%d' % (of, left.remaining, math.ceil(left.reset_s)))
+    if policies:
+        headers += (b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(states))
     if math.isinf(reserved.retry_after_s):
         headers.append(_NEVER)
     return headers

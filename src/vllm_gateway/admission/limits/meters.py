@@ -1,6 +1,6 @@
 """Which limits a request has to keep: those of its caller, of its model, and of everybody together."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -43,6 +43,12 @@ class Meter:
     window_s: float
     """Of a rate: how long it takes until all of it is there again."""
     cost: int
+    key: tuple[str, float, str] = field(init=False, repr=False, compare=False)
+    """Names what is counted; requests of one caller have the same, whatever they cost."""
+
+    def __post_init__(self) -> None:
+        """Make the key once: a meter is looked up with every request."""
+        object.__setattr__(self, "key", (self.of, self.window_s, self.scope))
 
     @property
     def limit(self) -> str:
