@@ -112,12 +112,14 @@ class Metering:
             exchange.trail.limit = _told(grant.meters[reserved.refused_by])
             raise refusal(reserved, grant.meters)
 
-    async def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
+    def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> Awaitable[None]:
         if grant.case is not NO_TOKENS and any(meter.of == "tokens" for meter in grant.meters):
             asked = telling_usage(asked)
         if not asked.tells_usage or all(meter.kind is not Kind.BUDGET for meter in grant.meters):
-            await relay(asked)
-            return
+            return relay(asked)
+        return self._relay_watched(exchange, asked, relay, grant)
+
+    async def _relay_watched(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
         overrun = Overrun(exchange, grant, self._limiter, self._tasks)
         self._deadlines.add(overrun)
         try:
