@@ -7,13 +7,40 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-asgi test-servers test-real-vllm bench lock build clean
+COMPOSE = docker compose -f deploy/compose.yaml
+PROFILES = $${COMPOSE_PROFILES:-$$(case "$$USE_GPU" in (0) echo cpu;; (1) echo gpu;; \
+	(*) named=$$(sed -n 's/^COMPOSE_PROFILES=//p' deploy/.env 2>/dev/null); echo "$${named:-sim}";; esac)}
+WITHOUT_DOCKER = Docker with Compose is not here. Without it: make run, or with vLLM installed: $(BIN)/vllm-gateway up MODEL
+.PHONY: help run chat frontend install-frontend up down logs restart test check lint check-deploy format test-asgi test-servers test-real-vllm bench docs lock audit sbom build clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp  ## install and serve; without ARGS="--upstream http://host:port/v1" on the embedded engine
 	@$(BIN)/vllm-gateway serve $(ARGS)
+
+chat: .venv/dev.stamp  ## talk to the gateway in the terminal
+	@$(BIN)/vllm-gateway chat $(ARGS)
+
+install-frontend: .venv/dev.stamp  ## install what the terminal chat needs
+
+frontend: chat  ## the same as chat
+
+up: compose  ## start it in containers: what deploy/.env says, or USE_GPU=1 or 0 on vLLM, else on the embedded engine
+	@COMPOSE_PROFILES="$(PROFILES)" $(COMPOSE) up --detach --wait $(ARGS)
+
+down: compose  ## stop the containers
+	@$(COMPOSE) --profile '*' down $(ARGS)
+
+logs: compose  ## follow what the containers say
+	@$(COMPOSE) --profile '*' logs --follow $(ARGS)
+
+restart: compose  ## stop the gateway's container when its streams are over, and start it again
+	@$(COMPOSE) restart gateway $(ARGS)
+
+.PHONY: compose
+compose:
+	@docker compose version >/dev/null 2>&1 || { echo "$(WITHOUT_DOCKER)" >&2; exit 1; }
 
 test: .venv/dev.stamp  ## install and pass all tests that need no vLLM
 	@$(BIN)/pytest -n auto $(ARGS)
@@ -28,11 +55,18 @@ check: .venv/dev.stamp  ## lint, format, types, import contracts, house rules
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest tests/house
 
+check-deploy: .venv/dev.stamp  ## have Compose, systemd, Helm and hadolint read deploy/, as far as they are installed
+	@$(BIN)/python -m scripts.check_deploy
+
+lint: .venv/dev.stamp  ## the quick part of check
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
 format: .venv/dev.stamp  ## put the code into its form
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-test-servers: .venv/dev.stamp  ## pass the tests of the shared stores on private servers (redis-server, postgresql and prometheus must be installed)
+test-servers: .venv/dev.stamp  ## pass the tests that need servers or a browser (redis-server, postgresql, prometheus and chromium must be installed)
 	@$(BIN)/pytest -m servers tests $(ARGS)
 
 test-real-vllm: .venv/dev.stamp  ## build a real vLLM for this CPU (some GB, once) and pass the tests through it
@@ -42,19 +76,31 @@ test-real-vllm: .venv/dev.stamp  ## build a real vLLM for this CPU (some GB, onc
 bench: .venv/dev.stamp  ## measure the gateway beside its replica, and write benchmarks/results/
 	@$(BIN)/python -m benchmarks.compare $(ARGS)
 
+docs: .venv/docs.stamp  ## build the site of the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+
 build: .venv/dev.stamp  ## make the wheel
 	@$(BIN)/python -m hatchling build
+
+audit:  ## ask whether a pinned dependency has a known hole (needs uv and the network)
+	@uv tool run pip-audit --require-hashes --disable-pip -r requirements/image.txt
+
+sbom:  ## list what the image holds, as CycloneDX, in dist/ (needs uv)
+	@mkdir -p dist && uv tool run --quiet --from cyclonedx-bom cyclonedx-py requirements requirements/image.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file dist/vllm-gateway.cdx.json && echo "dist/vllm-gateway.cdx.json"
 
 lock:  ## pin every dependency by hash (needs uv)
 	@$(call compile,requirements/run.txt,pyproject.toml)
 	@$(call compile,requirements/dev.txt,pyproject.toml --all-extras --group dev)
+	@$(call compile,requirements/image.txt,pyproject.toml --extra redis --extra postgres --extra tokenizer --extra patterns -c requirements/dev.txt)
+	@$(call compile,requirements/docs.txt,--group docs -c requirements/dev.txt)
 	@$(call compile,requirements/build.txt,--group build -c requirements/dev.txt)
 
 compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header $(2) -o $(1)
 
 clean:  ## remove everything that was made here
-	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -72,6 +118,14 @@ endif
 
 .venv/dev.stamp: .venv/bin/python requirements/dev.txt requirements/build.txt pyproject.toml
 	@$(call install,requirements/dev.txt)
+	@touch $@
+
+.venv/docs.stamp: .venv/bin/python requirements/docs.txt
+ifdef UV
+	@echo "installing requirements/docs.txt" && uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/docs.txt
+else
+	@echo "installing requirements/docs.txt" && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+endif
 	@touch $@
 
 ifdef UV

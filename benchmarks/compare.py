@@ -27,6 +27,7 @@ from benchmarks.targets import NotStarted, Target
 SCENARIOS = (
     Scenario("one", "1 connection, answers in one piece", connections=1, measured_s=3.0),
     Scenario("c32", "32 connections, answers in one piece", connections=32),
+    Scenario("c128", "128 connections, answers in one piece", connections=128),
     Scenario("burst", "32 connections, streams of 64 tokens without a pause", connections=32, events=64),
     Scenario(
         "live200", "200 streams x 50 events/s", connections=200, events=100, gap_ms=20, ramp_s=2.0, measured_s=5.0
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scenarios = [each for each in SCENARIOS if each.name in asked.scenarios]
     if asked.quick:
         scenarios = [quick(each) for each in scenarios]
-    _allow_open_files()
+    allow_open_files()
     started = datetime.now(UTC)
     shared_out = cores(list(os.sched_getaffinity(0)))
     command = shlex.join(["python", "-m", "benchmarks.compare", *(sys.argv[1:] if arguments is None else arguments)])
@@ -133,7 +134,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _allow_open_files() -> None:
+def allow_open_files() -> None:
     """Raise the limit of open files, as far as the system lets us; what is started here inherits it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)

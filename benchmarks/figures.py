@@ -25,7 +25,7 @@ class Tally:
     errors: int = 0
     """Connections lost while waiting, and answers with another status than 200."""
     short: int = 0
-    """Streams that ended with another number of events than asked for."""
+    """Streams that ended with fewer events than asked for; some gateways add one."""
     latencies: "array[float]" = field(default_factory=_seconds)
     first_events: "array[float]" = field(default_factory=_seconds)
     gaps: "array[float]" = field(default_factory=_seconds)

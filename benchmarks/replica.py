@@ -1,8 +1,8 @@
 """A replica that costs next to nothing: it has its answers ready and only keeps to the pace that it is asked for.
 
 `POST /v1/chat/completions` gives one JSON, or, with `"stream": true`, `max_tokens` events with `seed` milliseconds
-between them (0: as fast as the connection takes them, one write per event). `/health`, `/v1/models` and
-`/tokenize` answer too.
+between them (0: as fast as the connection takes them, one write per event); `stream_options` mean what they mean to
+vLLM. `/health`, `/v1/models` and `/tokenize` answer too.
 
     python -m benchmarks.replica --port 8000
 """
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 from collections import defaultdict
+from functools import cache
 from typing import Any, cast
 
 import httptools
@@ -34,21 +35,22 @@ _READY = {b"/health": _HEALTHY, b"/v1/models": _MODELS, b"/tokenize": _TOKENIZED
 _OPENING = canned.stream_head() + canned.chunk(_EVENTS.role)
 _TOKEN = canned.chunk(_EVENTS.token)
 _LAST = canned.chunk(_EVENTS.last)
-_USAGE = canned.chunk(_EVENTS.usage)
 _END = canned.chunk(_EVENTS.done) + canned.END_OF_CHUNKS
 
 
 class Stream:
     """One streamed answer: its head and role event are out, `tokens` events are to come."""
 
-    __slots__ = ("_has_usage", "_left", "_transport", "gap_ms")
+    __slots__ = ("_end", "_is_counted", "_left", "_tokens", "_transport", "gap_ms")
 
-    def __init__(self, transport: asyncio.Transport, *, tokens: int, gap_ms: int, has_usage: bool) -> None:
+    def __init__(self, transport: asyncio.Transport, *, tokens: int, gap_ms: int, options: dict[str, Any]) -> None:
         self.gap_ms = gap_ms
         self._transport = transport
-        self._left = tokens
-        self._has_usage = has_usage
-        transport.write(_OPENING)
+        self._left = self._tokens = tokens
+        has_usage = bool(options.get("include_usage"))
+        self._is_counted = has_usage and bool(options.get("continuous_usage_stats"))
+        self._end = _usage(tokens) + _END if has_usage else _END
+        transport.write(_counted_opening() if self._is_counted else _OPENING)
 
     def write_next(self) -> bool:
         """Write the next event; return whether one more is to come."""
@@ -56,9 +58,10 @@ class Stream:
             return False
         self._left -= 1
         if self._left > 0:
-            self._transport.write(_TOKEN)
+            self._transport.write(_counted_token(self._tokens - self._left) if self._is_counted else _TOKEN)
             return True
-        self._transport.write(_LAST + (_USAGE if self._has_usage else b"") + _END)
+        last = _counted_last(self._tokens) if self._is_counted else _LAST
+        self._transport.write(last + self._end)
         return False
 
 
@@ -152,11 +155,31 @@ class Connection(asyncio.Protocol):
         self._pace.start(
             Stream(
                 self._transport,
-                tokens=asked.get("max_tokens") or DEFAULT_TOKENS,
+                tokens=asked.get("max_completion_tokens") or asked.get("max_tokens") or DEFAULT_TOKENS,
                 gap_ms=asked.get("seed") or 0,
-                has_usage=bool((asked.get("stream_options") or {}).get("include_usage")),
+                options=asked.get("stream_options") or {},
             )
         )
+
+
+@cache
+def _counted_opening() -> bytes:
+    return canned.stream_head() + canned.chunk(canned.counted(0).role)
+
+
+@cache
+def _counted_token(number: int) -> bytes:
+    return canned.chunk(canned.counted(number).token)
+
+
+@cache
+def _counted_last(number: int) -> bytes:
+    return canned.chunk(canned.counted(number).last)
+
+
+@cache
+def _usage(tokens: int) -> bytes:
+    return canned.chunk(canned.usage(tokens))
 
 
 def _now_ms() -> int:

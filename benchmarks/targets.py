@@ -9,18 +9,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import canned
 from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
 
-START_S = 30.0
+START_S = 60.0
 """How long a program may take until it answers."""
 _ANSWER_S = 5.0
+_NEVER = 1_000_000_000
+"""A limit that is kept count of, and never met."""
 STOP_S = 5.0
 """How long a program may take to end when it is asked to; then it is killed."""
 _NGINX_CONF = """\
@@ -76,6 +78,8 @@ class Target:
 
     name: str
     command: Callable[[Place], list[str]] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it needs beside a PATH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,31 @@ def gateway() -> Target:
         return [*program, "--port", str(place.port), "--upstream", f"http://127.0.0.1:{place.replica}/v1"]
 
     return Target("gateway", command)
+
+
+def whole_gateway(name: str = "gateway", settings: Mapping[str, object] | None = None) -> Target:
+    """Return the gateway with all that it does for a request: keys, limits, metrics, usage and a log of requests.
+
+    `settings` take the place of those sections.
+    """
+
+    def command(place: Place) -> list[str]:
+        path = place.folder / f"{name}.yaml"
+        everything: dict[str, object] = {
+            "port": place.port,
+            "upstreams": [{"url": f"http://127.0.0.1:{place.replica}/v1"}],
+            "drain_s": 1,
+            "auth": {"mode": "keys", "client_keys": [canned.KEY]},
+            "limits": {"requests_per_minute": _NEVER, "tokens_per_minute": _NEVER, "concurrent": _NEVER},
+            "usage": {"backend": "sqlite", "path": str(place.folder / f"{name}-{place.port}.sqlite")},
+            "log": {"format": "json", "requests": True},
+            "session": {"backend": "memory"},
+        }
+        path.write_bytes(codec.dumps({**everything, **(settings or {})}))  # JSON is YAML
+        path.chmod(0o600)
+        return [sys.executable, "-m", "vllm_gateway", "serve", "--config", str(path)]
+
+    return Target(name, command)
 
 
 def nginx() -> Target | None:
@@ -140,7 +169,7 @@ def replica(folder: Path) -> Iterator[Started]:
     """Run the canned replica beside the client, on the core that this process is on."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.replica", "--port", str(port)]
-    with _running("replica", command, port, folder, cwd=Path(__file__).resolve().parents[1]) as pid:
+    with _running(Target("replica"), command, port, folder, cwd=Path(__file__).resolve().parents[1]) as pid:
         yield Started(pid, port)
 
 
@@ -151,7 +180,8 @@ def started(target: Target, behind: Started, folder: Path, *, core: int | None) 
         yield behind
         return
     place = Place(port=free_port(), replica=behind.port, folder=folder)
-    with _running(target.name, target.command(place), place.port, folder, cwd=folder, core=core) as pid:
+    command = target.command(place)
+    with _running(target, command, place.port, folder, cwd=folder, core=core) as pid:
         yield Started(pid, place.port)
 
 
@@ -171,10 +201,10 @@ def pinned(core: int | None) -> Iterator[None]:
 
 @contextmanager
 def _running(
-    name: str, command: list[str], port: int, folder: Path, *, cwd: Path, core: int | None = None
+    target: Target, command: list[str], port: int, folder: Path, *, cwd: Path, core: int | None = None
 ) -> Iterator[int]:
     """Run a program with an environment of its own, so that neither variables nor files here change what it does."""
-    log = folder / f"{name}.txt"
+    log = folder / f"{target.name}.txt"
     with log.open("ab") as output, pinned(core):
         process = subprocess.Popen(
             command,
@@ -182,11 +212,11 @@ def _running(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", **target.environment},
             start_new_session=True,
         )
     try:
-        _wait_until_it_answers(name, process, port, log)
+        _wait_until_it_answers(target.name, process, port, log)
         yield process.pid
     finally:
         _stop(process)
@@ -207,7 +237,8 @@ def _answers(port: int) -> bool:
     body = codec.dumps({"model": canned.MODEL, "messages": [{"role": "user", "content": "Hello"}]})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
     try:
-        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        headers = {"content-type": "application/json", "authorization": f"Bearer {canned.KEY}"}
+        connection.request("POST", "/v1/chat/completions", body, headers)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

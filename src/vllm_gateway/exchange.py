@@ -250,6 +250,8 @@ class Exchange:
     """When it began, on the gateway's clock."""
     target: str = ""
     """What the path names: a session."""
+    query: bytes = b""
+    """What stands behind the path; it reaches no replica."""
     caller: Caller = ANONYMOUS
     address: str = ""
     """The caller's network address; empty where there is none, as on a Unix socket."""

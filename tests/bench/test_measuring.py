@@ -94,7 +94,7 @@ async def test_what_one_should_know_is_noted(tmp_path: Path) -> None:
     notes = [note for note in found.notes if "late" not in note and "core" not in note]
     assert len(notes) == 2
     assert "told no usage in 2 of 2 answers" in notes[0]
-    assert notes[1] == "The run that is compared with had another load: model."
+    assert notes[1] == "The earlier run differs in model: the changes are not the server's alone."
 
 
 def test_a_load_is_parted_evenly() -> None:

@@ -47,9 +47,20 @@ def test_the_events_have_the_fields_of_real_ones() -> None:
 
 def test_the_usage_event_has_no_choices() -> None:
     """The event that tells the usage has an empty list of choices, as vLLM's."""
-    usage = fields(canned.events().usage)
+    usage = fields(canned.usage(7))
     assert usage["choices"] == []
     assert isinstance(usage["usage"], dict)
+    assert usage["usage"]["completion_tokens"] == 7
+
+
+def test_events_can_tell_the_usage_on_the_way() -> None:
+    """Such events differ from the others by what they tell of the usage, and a gateway knows it by vLLM's own form."""
+    plain, told = canned.events(), canned.counted(3)
+    for one, other in ((plain.role, told.role), (plain.token, told.token), (plain.last, told.last)):
+        assert {**fields(other), "usage": None} == {**fields(one), "usage": None}
+    usage = fields(told.token)["usage"]
+    assert isinstance(usage, dict)
+    assert (usage["completion_tokens"], usage["total_tokens"]) == (3, 123)
 
 
 @pytest.mark.parametrize("wire", [canned.response(b"{}"), canned.stream_head() + canned.chunk(b"{}") + b"0\r\n\r\n"])

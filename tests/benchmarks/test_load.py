@@ -132,3 +132,11 @@ async def test_nobody_there_is_an_error() -> None:
     unused.close()
     found = await Load(TINY, port).run(Watch(target=os.getpid(), replica=os.getpid()))
     assert found.errors >= 2
+
+
+def test_another_route_is_asked_in_its_own_way() -> None:
+    """A scenario may name a path and what the body holds besides; the length that is announced fits."""
+    head, _, body = request(replace(TINY, path="/api/chat", extra={"stream": False}), 1).partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /api/chat HTTP/1.1\r\n")
+    assert codec.loads(body)["stream"] is False
+    assert b"content-length: %d" % len(body) in head

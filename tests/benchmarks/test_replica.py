@@ -52,7 +52,16 @@ async def test_the_usage_comes_when_it_is_asked_for() -> None:
     asked = {"stream": True, "max_tokens": 1, "stream_options": {"include_usage": True}}
     async with running() as (http, _):
         answer = await http.post(CHAT, content=codec.dumps(asked))
-        assert answer.content == events.role + events.last + events.usage + events.done
+        assert answer.content == events.role + events.last + canned.usage(1) + events.done
+
+
+async def test_the_usage_comes_on_the_way_when_it_is_asked_for() -> None:
+    """With `continuous_usage_stats` every event tells how far the answer has come."""
+    first, second = canned.counted(1), canned.counted(2)
+    asked = {"include_usage": True, "continuous_usage_stats": True}
+    async with running() as (http, _):
+        answer = await http.post(CHAT, json={"stream": True, "max_tokens": 2, "stream_options": asked})
+        assert answer.content == b"".join((first.role, first.token, second.last, canned.usage(2), first.done))
 
 
 async def test_a_pace_is_kept() -> None:

@@ -121,7 +121,8 @@ async def test_a_stream_passes_event_by_event() -> None:
         assert await anext(parts) == b"data: 1\n\n"
         app.go_on.set()
         assert b"".join([part async for part in parts]) == b"data: 2\n\n"
-    assert reply.headers["access-control-expose-headers"] == "x-request-id, retry-after, retry-after-ms"
+    readable = "x-request-id, retry-after, retry-after-ms, server-timing, x-gateway-explain"
+    assert reply.headers["access-control-expose-headers"] == readable
     assert (reply.headers["x-request-id"], reply.headers["vary"]) == ("r", "accept, Origin")
 
 

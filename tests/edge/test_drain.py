@@ -195,7 +195,7 @@ async def test_behind_the_delay_old_connections_are_answered_and_new_ones_refuse
         refused = await door.http.post(CHAT, json=STREAM)
         assert (refused.status_code, refused.headers["connection"]) == (503, "close")
         go_on.set()
-        assert DONE in await streamed[0].readuntil(b"0\r\n\r\n")
+        assert DONE in await streamed[0].readuntil(b"\r\n0\r\n\r\n")
         told = await asked_on(*streamed, b"GET /livez")
         assert "connection: close" in told
         door.stop()

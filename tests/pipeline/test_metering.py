@@ -10,6 +10,7 @@ from tests.exchanges import exchange
 from tests.waiting import until
 from vllm_gateway import codec
 from vllm_gateway.admission.limits.memory import MemoryLimiter
+from vllm_gateway.admission.limits.meters import DAY_S
 from vllm_gateway.admission.worst_case import WorstCase
 from vllm_gateway.callers import Allowance, Caller
 from vllm_gateway.clock import HandClock
@@ -99,6 +100,25 @@ async def test_a_key_has_limits_of_its_own() -> None:
     await run(metering, one, relay)
     with pytest.raises(LimitReached):
         await run(metering, one, relay)
+
+
+async def test_it_is_noted_how_much_of_a_keys_day_is_used() -> None:
+    """With what was reserved, and until midnight; of callers without a key, and of other limits, nothing is noted."""
+    metering, _, clock = made(tokens_per_day=1000, requests_per_minute=10)
+
+    async def relay(_: Asked) -> None:
+        one.usage = Usage(50, 100)
+
+    for caller, is_noted in ((Caller("key-1"), True), (Caller(""), False)):
+        one = exchange()
+        one.trail.now = clock.now
+        one.caller = caller
+        await run(metering, one, relay)
+        assert (one.trail.budget is not None) is is_noted
+        if one.trail.budget is not None:
+            used, until_s = one.trail.budget
+            assert 0 < used < 0.2
+            assert until_s == pytest.approx(DAY_S - clock.wall() % DAY_S)
 
 
 @pytest.mark.parametrize(("attempts", "is_free"), [(0, True), (1, False)])

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from tests.edge.admin.desk import Levers
 from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.clock import SystemClock
+from vllm_gateway.edge.lane import Receive, Scope, Send
 from vllm_gateway.serve.opening import (
     open_admin,
     open_counts,
@@ -41,6 +42,10 @@ async def nothing() -> bytes:
     return b""
 
 
+async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer no caller."""
+
+
 async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
     """Without one there is no listener that somebody could guess at."""
     for key in (None, SecretStr("0123456789abcdef")):
@@ -59,6 +64,7 @@ async def test_the_admin_routes_need_a_key_to_be_there(tmp_path: Path) -> None:
                 turnstile=Turnstile(Queue(), clock=CLOCK),
                 control=Levers(pool),
                 scrape=nothing,
+                door=nobody,
                 clock=CLOCK,
             ) as admin,
         ):

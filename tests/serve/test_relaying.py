@@ -20,7 +20,7 @@ async def test_what_was_learned_is_shared_by_all_that_are_open() -> None:
     async with (
         open_pool(settings, (), CLOCK) as pool,
         open_deadlines(CLOCK) as deadlines,
-        open_waking(settings, deadlines, CLOCK) as waking,
+        open_waking(settings, pool, deadlines, CLOCK) as waking,
     ):
         opened = partial(
             open_relaying, settings, pool, learned=learned, waking=waking, deadlines=deadlines, clock=CLOCK

@@ -78,7 +78,10 @@ async def test_what_goes_on_is_read_when_it_is_asked_for() -> None:
 
 
 async def test_a_key_is_told_by_its_name(tmp_path: Path) -> None:
-    """As it was called when it was last known; a key without a name by its id; two keys of one name together."""
+    """As it was called when it was last known; a key without a name by its id; two keys of one name together.
+
+    Of their budgets the one counts that is used most.
+    """
     path = tmp_path / "keys.yaml"
     store = FileStore(path)
     records = [new_record(mint(), name=name, created=1.0) for name in ("ann", "twin", "twin")]
@@ -88,6 +91,11 @@ async def test_a_key_is_told_by_its_name(tmp_path: Path) -> None:
         for record in records:
             ended(parts, Outcome.OK, record.caller().id)
         ended(parts, Outcome.OK, "key-of-the-settings")
+        for number, record in enumerate(records):
+            parts.scraping._requests._budgets[record.caller().id] = (0.1 * number, float("inf"))
+        page = await scraped(parts)
+        used = {labels[0]: value for (name, *labels), value in page.items() if name == "gateway_budget_used_ratio"}
+        assert used == {"ann": 0, "twin": 0.2}
         wanted = {"ann": 1, "twin": 2, "key-of-the-settings": 1}
         assert keys_in(await scraped(parts)) == wanted
         await store.revoke(records[0].id, 2.0)

@@ -25,6 +25,15 @@ def test_ordinary_settings_do_not_contradict() -> None:
     assert _found(default_route="default") == {}
 
 
+def test_an_accelerator_is_shared_by_those_that_can_be_woken() -> None:
+    """And by one process only, which knows who is awake."""
+    one = {**_ONE, "accelerator": "gpu-0"}
+    able = {**one, "wake_on_request": True}
+    assert "for ever" in _found(upstreams=[one])["upstreams[0].accelerator"]
+    assert _found(upstreams=[able]) == {}
+    assert "set workers to 1" in _found(upstreams=[able], workers=2)["upstreams[0].accelerator"]
+
+
 def test_default_route_must_be_a_route() -> None:
     """A route that no upstream has cannot be the default; the sentence lists the routes."""
     assert "one of: tiny" in _found(upstreams=[_ONE], default_route="big")["default_route"]

@@ -10,8 +10,9 @@ def test_what_is_installed_is_enough() -> None:
     need("asyncio", "redis", "limits.backend: redis")
 
 
-def test_what_is_missing_is_told() -> None:
-    """The sentence names the setting and the extra."""
+@pytest.mark.parametrize("library", ["no_such_library", "no_such_library.part", "asyncio.no_such_part"])
+def test_what_is_missing_is_told(library: str) -> None:
+    """The sentence names the setting and the extra; a part may be missing with all that it is a part of."""
     sentence = r"^limits.backend: redis needs a library .* Run: pip install 'vllm-gateway\[redis\]'$"
     with pytest.raises(MissingExtra, match=sentence):
-        need("no_such_library", "redis", "limits.backend: redis")
+        need(library, "redis", "limits.backend: redis")

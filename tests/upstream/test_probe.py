@@ -270,6 +270,7 @@ async def test_a_replica_that_flaps_is_tried_more_and_more_seldom() -> None:
             await visit.say_json(MODELS, "200 OK" if is_well else "503 Service Unavailable")
 
     async with looking(play, every_s=0.01, eject_s=0.05, most_eject_s=0.2) as (_, replica, _):
+        await until(lambda: replica.is_usable)
         for _ in range(4):
             is_well = False
             await until(lambda: not replica.is_usable)

@@ -22,6 +22,7 @@ from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.heartbeat import COMMENT
 from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.sharing import Sharing
 from vllm_gateway.upstream.sleeping import Waking, awake_first, has_no_weights, look, sleep_state
 
 RECORDED = Path(__file__).parents[1] / "recordings" / "vllm-0.32.0" / "metrics.json"
@@ -30,6 +31,11 @@ RECORDED = Path(__file__).parents[1] / "recordings" / "vllm-0.32.0" / "metrics.j
 def replica_at(url: str, *, name: str = "default-1") -> Replica:
     """Return a replica that may be woken."""
     return Replica(name, Upstream(url=url, wake_on_request=True), clock=SystemClock(), connect_s=1)
+
+
+def alone() -> Sharing:
+    """Return what is shared where every replica has an accelerator of its own."""
+    return Sharing(list, look=look, least_awake_s=0, clock=SystemClock())
 
 
 @asynccontextmanager
@@ -51,7 +57,9 @@ async def waking(*, heartbeat_s: float = 0.0, most_s: float = 5.0) -> AsyncItera
     """Have something that wakes replicas."""
     clock = SystemClock()
     deadlines = Deadlines(clock)
-    made = Waking(heartbeat_s=heartbeat_s, deadlines=deadlines, clock=clock, most_s=most_s, poll_s=0.01)
+    made = Waking(
+        sharing=alone(), heartbeat_s=heartbeat_s, deadlines=deadlines, clock=clock, most_s=most_s, poll_s=0.01
+    )
     try:
         yield made
     finally:
@@ -224,7 +232,7 @@ async def test_a_stream_hears_comments_meanwhile() -> None:
             deadlines = Deadlines(clock)
             made = exchange(body=b'{"messages":[]}')
             made.asked = replace(made.operation.read(b'{"messages":[]}'), stream=stream)
-            wake = Waking(heartbeat_s=1, deadlines=deadlines, clock=clock)
+            wake = Waking(sharing=alone(), heartbeat_s=1, deadlines=deadlines, clock=clock)
             task = asyncio.get_running_loop().create_task(wake.wake_audibly(made, replica, sink))
             await asyncio.sleep(0)
             clock.move(1)

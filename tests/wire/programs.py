@@ -17,9 +17,11 @@ LIMITED = 'ulimit -n "$0"; exec "$@"'
 class Program:
     """A running `vllm-gateway serve`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, admin_url: str = "") -> None:
         self.process = process
         self.url = url
+        self.admin_url = admin_url
+        """Where the admin routes are; empty without them."""
 
     @property
     def port(self) -> int:
@@ -72,7 +74,8 @@ async def program(folder: Path, *upstreams: str, most_files: int = 4096, **setti
                 printed += line
         address = re.search(rb"http://127\.0\.0\.1:\d+", printed)
         assert address is not None
-        yield Program(process, address.group().decode())
+        admin = re.search(rb"Admin routes on (http://[^\s,]+)", printed)
+        yield Program(process, address.group().decode(), admin[1].decode() if admin is not None else "")
     finally:
         if process.returncode is None:
             process.kill()

@@ -8,6 +8,7 @@ from tests.gateway import Gateway, gateway
 from vllm_gateway import codec
 from vllm_gateway.settings.model import Upstream
 from vllm_gateway.sim import RunningSim, SimSettings, start
+from vllm_gateway.sim.journal import RequestSeen
 
 
 def fast(**changes: Any) -> SimSettings:  # noqa: ANN401 - any setting
@@ -36,6 +37,11 @@ async def fleet(
         for sim, replica in zip(sims, door.parts.pool.replicas, strict=True):
             replica.fingerprints = dict.fromkeys(sim.engine.settings.models, sim.engine.settings.fingerprint)
         yield sims, door
+
+
+def last_seen(sim: RunningSim, path: str = "/v1/chat/completions") -> RequestSeen:
+    """Return the last request that reached a replica at `path`; the gateway's own looks come at any moment."""
+    return [seen for seen in sim.log.requests if seen.target == path][-1]
 
 
 def asked(sim: RunningSim, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.gateway import Gateway, gateway
 from tests.waiting import until
+from tests.wire.sims import last_seen
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.sim import RunningSim, SimSettings, start
 
@@ -137,7 +138,7 @@ async def test_a_caller_who_leaves_stops_the_generation() -> None:
         await anext(stream)
         await stream.close()
         await until(lambda: door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1})
-        seen = sims[0].log.requests[-1]
+        seen = last_seen(sims[0])
         await until(lambda: seen.gone_at is not None)
         tokens = seen.tokens
         await asyncio.sleep(0.1)

@@ -129,7 +129,7 @@ async def test_the_beginning_of_a_next_request_does_not_end_an_answer() -> None:
     async with fleet(fast(itl_ms=50), timeouts={"request_head_s": 0.1}) as (_, door):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(post(body=streamed) + b"GET /li")
-        answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), PATIENCE_S)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), PATIENCE_S)
         assert b"data: [DONE]" in answer
         writer.close()
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway import Gateway
 from tests.waiting import until
-from tests.wire.sims import asked, fast, fleet
+from tests.wire.sims import asked, fast, fleet, last_seen
 from vllm_gateway import codec
 from vllm_gateway.outcomes import Outcome
 
@@ -156,8 +156,8 @@ async def test_a_stream_that_was_left_is_billed_to_its_last_token() -> None:
                 if read.count(b"data: ") > 20:
                     break
         await until(lambda: not door.parts.ledger.live)
-        await until(lambda: sim.log.requests[-1].gone_at is not None)
-        made = sim.log.requests[-1].tokens
+        await until(lambda: last_seen(sim).gone_at is not None)
+        made = last_seen(sim).tokens
         after = await chat(door, max_tokens=1)
         reserved = len(after.request.content) + 1
         assert asked(sim)[0]["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
@@ -172,7 +172,7 @@ async def test_a_budget_ends_a_stream_that_outgrows_it() -> None:
     async with fleet(fast(itl_ms=10), limits=limits) as ((sim,), door):
         body = {key: value for key, value in HELLO.items() if key != "max_tokens"}
         text = await broken_stream(door, {**body, "stream": True, "ignore_eos": True})
-        await until(lambda: sim.log.requests[-1].gone_at is not None)
+        await until(lambda: last_seen(sim).gone_at is not None)
         again = await chat(door)
     assert text.count("[DONE]") == 0
     error = codec.loads(text.rstrip().rpartition("data: ")[2])["error"]

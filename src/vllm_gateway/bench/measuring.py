@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from vllm_gateway.bench.figures.comparison import differing
+from vllm_gateway.bench.figures.comparison import doubts
 from vllm_gateway.bench.figures.knee import Step, knee
 from vllm_gateway.bench.figures.pairing import Round, added
 from vllm_gateway.bench.figures.summary import summarize
@@ -141,8 +141,8 @@ def _notes(found: Findings) -> list[str]:
                 f"{each.url} sent {tokens_per_output:.2f} tokens with each output: ITL is between outputs, and "
                 "only TPOT is per token."
             )
-    if found.plan.earlier is not None and (other := differing(found.plan.earlier, found.load)):
-        notes.append(f"The run that is compared with had another load: {', '.join(other)}.")
+    if found.plan.earlier is not None:
+        notes += doubts(found.plan.earlier, found.load)
     return notes
 
 

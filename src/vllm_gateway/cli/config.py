@@ -110,3 +110,18 @@ def docs() -> int:
 
     sys.stdout.write(reference())
     return 0
+
+
+@config.command
+def env() -> int:
+    """Print an environment file to begin with: every variable explained, all commented out.
+
+    For example: vllm-gateway config env > .env
+
+    Returns:
+        The exit status.
+    """
+    from vllm_gateway.settings.pages.variables import environment_file  # noqa: PLC0415 - keeps --help quick
+
+    sys.stdout.write(environment_file())
+    return 0

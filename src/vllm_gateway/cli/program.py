@@ -11,11 +11,16 @@ from vllm_gateway.cli.ask import ask
 from vllm_gateway.cli.bench import bench
 from vllm_gateway.cli.chaos import chaos
 from vllm_gateway.cli.chat import chat
+from vllm_gateway.cli.completion import completion
 from vllm_gateway.cli.config import config
+from vllm_gateway.cli.connect import connect
+from vllm_gateway.cli.doctor import doctor
+from vllm_gateway.cli.healthcheck import healthcheck
 from vllm_gateway.cli.keys import keys
 from vllm_gateway.cli.serve import serve
 from vllm_gateway.cli.sim import sim
 from vllm_gateway.cli.top import top
+from vllm_gateway.cli.up import up
 from vllm_gateway.cli.usage import usage
 
 USAGE_MISTAKE = 2
@@ -29,6 +34,7 @@ app = App(
     result_action="return_value",
 )
 app.command(serve)
+app.command(up)
 app.command(sim)
 app.command(ask)
 app.command(top)
@@ -38,6 +44,10 @@ app.command(bench)
 app.command(config)
 app.command(keys)
 app.command(usage)
+app.command(completion)
+app.command(doctor)
+app.command(connect)
+app.command(healthcheck)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

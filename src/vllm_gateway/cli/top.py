@@ -62,14 +62,14 @@ def top(
         return 2
     flags = {"theme": theme, "has_background": theme_background, "preset": preset, "every_s": every_s}
     wishes = _wishes(url=url, admin_key=admin_key or said(KEY_VARIABLE), **flags)
-    target = _target(wishes.url, wishes.admin_key, config) if wishes is not None else None
-    if wishes is None or target is None:
+    if wishes is None:
         return 1
     from vllm_gateway.terminal.top.running import run_live, run_once  # noqa: PLC0415 - keeps --help quick
 
-    if once:
-        return run_once(target, json=json, width=get_terminal_size((120, 24)).columns)
-    return run_live(target, wishes)
+    if not once:
+        return run_live(lambda: _target(wishes.url, wishes.admin_key, config), wishes)
+    target = _target(wishes.url, wishes.admin_key, config)
+    return 1 if target is None else run_once(target, json=json, width=get_terminal_size((120, 24)).columns)
 
 
 def _wishes(**flags: object) -> "Wishes | None":

@@ -6,10 +6,13 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vllm_gateway.clock import SystemClock
+from vllm_gateway.edge.announced import check_announced, request_id
 from vllm_gateway.edge.express import Way
 from vllm_gateway.edge.faults import fault_reply
 from vllm_gateway.edge.house.faults import dialect_of
-from vllm_gateway.edge.lane import Lane, check_announced, check_in_time, request_id
+from vllm_gateway.edge.lane import Lane, check_in_time
+from vllm_gateway.edge.telling import total_told
 from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong, RequestSlow
 from vllm_gateway.exchange import Dialect, Operation
 
@@ -78,6 +81,7 @@ class Door:
 
 async def _refuse(error: GatewayError, dialect: Dialect, scope: Scope, send: Send) -> None:
     status, headers, body = fault_reply(error, dialect, request_id(scope["headers"]))
+    send = named(scope, send)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -104,14 +108,18 @@ def bounded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
 
 
 def named(scope: Scope, send: Send) -> Send:
-    """Return `send`, which names the request in its reply unless the reply does so already."""
+    """Return `send`, which names the request in its reply unless that does so already, and tells how long it took."""
     if scope["type"] != "http":
         return send
     name = (b"x-request-id", request_id(scope["headers"]).encode())
+    began = SystemClock.now()
 
     async def send_named(message: Message) -> None:
-        if message["type"] == "http.response.start" and not any(key == name[0] for key, _ in message["headers"]):
-            message = {**message, "headers": [*message["headers"], name]}
+        if message["type"] == "http.response.start":
+            headers = [*message["headers"], total_told(SystemClock.now() - began)]
+            if not any(key == name[0] for key, _ in headers):
+                headers.append(name)
+            message = {**message, "headers": headers}
         await send(message)
 
     return send_named

@@ -143,7 +143,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._make_scope()
             super().on_headers_complete()
         else:
-            self._take(ExpressCall(self, way, keep_alive=self.parser.should_keep_alive()))
+            query = self.url.partition(b"?")[2]
+            self._take(ExpressCall(self, way, query=query, keep_alive=self.parser.should_keep_alive()))
         self.headers = []  # trailers come here; they say nothing that anybody wants to know
         if 0 < len(self.pipeline) <= _MOST_WAITING:
             self.flow.resume_reading()  # whoever does not read does not see the caller leave

@@ -6,7 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 _METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
-_READABLE = ("x-request-id", "retry-after", "retry-after-ms")
+_READABLE = ("x-request-id", "retry-after", "retry-after-ms", "server-timing", "x-gateway-explain")
 """What a page may read of a reply's headers; OpenAI's library in the browser wants them."""
 
 

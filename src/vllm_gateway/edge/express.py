@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane, check_announced, too_large, too_slow
-from vllm_gateway.exchange import CallerGone, Flow, Headers, Operation
+from vllm_gateway.edge.announced import check_announced, too_large, too_slow
+from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane
+from vllm_gateway.edge.telling import head_told
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
 from vllm_gateway.tasks import Tasks
 
 T = TypeVar("T")
@@ -77,6 +79,7 @@ class ExpressCall:
     To its connection it looks like uvicorn's own cycle, as far as a connection looks at that.
     """
 
+    exchange: Exchange | None = None
     is_gone = False
     is_started = False
     is_cut = False
@@ -95,12 +98,12 @@ class ExpressCall:
     _task: "asyncio.Task[Any] | None" = None
     """What is cancelled when the caller leaves."""
     _flow: Flow | None = None
-    _head = b""
+    _head: tuple[int, Headers] | None = None
     _is_chunked = False
     _is_ended = False
     _held_bytes = 0
 
-    def __init__(self, connection: Connection, way: Way, *, keep_alive: bool) -> None:
+    def __init__(self, connection: Connection, way: Way, *, query: bytes, keep_alive: bool) -> None:
         """Take a request whose head was read."""
         self.keep_alive = keep_alive
         self._connection = connection
@@ -109,6 +112,7 @@ class ExpressCall:
         self._way = way
         self._max_body_bytes = way.lane.max_body_bytes
         self._headers = connection.headers
+        self._query = query
         self._waits_for_leave = connection.expect_100_continue
         self._parts: list[bytes] = []
         self._held: list[bytes] = []
@@ -129,6 +133,7 @@ class ExpressCall:
                 self,
                 self,
                 headers=self._headers,
+                query=self._query,
                 address=self._connection.address,
                 target=target,
                 is_expected=self._connection.is_old,
@@ -262,13 +267,13 @@ class ExpressCall:
         self._is_chunked = b"content-length" not in names
         if self._is_chunked:
             headers.append(_CHUNKED)
-        self._head = head_of(status, headers)
+        self._head = status, headers
 
     def write(self, data: bytes) -> None:
         """Send a part of a stream at once; keep a part of an answer of known length, as long as that is small."""
         if self._is_chunked:
             if data and not self.is_gone:
-                head, self._head = self._head, b""
+                head = b"" if self._head is None else self._take_head()
                 self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
             return
         self._held.append(data)
@@ -328,8 +333,17 @@ class ExpressCall:
                 self._transport.close()
             self._connection.on_response_complete()
 
+    def _take_head(self) -> bytes:
+        """Return the head if it has not left yet, with what is known by now of how the answer came about."""
+        if self._head is None:
+            return b""
+        (status, headers), self._head = self._head, None
+        if self.exchange is not None:
+            headers += head_told(self.exchange)
+        return head_of(status, headers)
+
     def _send_held(self) -> None:
-        head, self._head = self._head, b""
+        head = self._take_head()
         held, self._held, self._held_bytes = self._held, [], 0
         if (head or held) and not self.is_gone:
             self._transport.write(b"".join([head, *held]))

@@ -4,14 +4,14 @@ The other way in, beneath the ASGI server, is `express`.
 """
 
 import asyncio
-import random
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol, TypeVar
 
 from vllm_gateway.clock import Clock
+from vllm_gateway.edge.announced import check_announced, request_id, too_large, too_slow
 from vllm_gateway.edge.faults import write_fault
-from vllm_gateway.errors import BodyTooLarge, GatewayError, MediaTypeWrong, RequestSlow
+from vllm_gateway.edge.telling import head_told
+from vllm_gateway.errors import BodyTooLarge, GatewayError
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation, Sink
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
@@ -37,12 +37,13 @@ _CLOSING_S = 5.0
 _DISCARD_BYTES = 64 * 1024 * 1024
 _DISCARD_S = 5.0
 """How much of an oversized body is read and thrown away, so that its sender gets to read the refusal."""
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
 class Outlet(Sink, Protocol):
     """A sink that a lane brings to its end."""
 
+    exchange: Exchange | None
+    """What it is the answer to, so that its head can tell how it came about."""
     is_gone: bool
     is_cut: bool
     """The reply is not to be completed."""
@@ -108,6 +109,7 @@ class Lane:
             sink,
             caller,
             headers=scope["headers"],
+            query=scope.get("query_string", b""),
             address=address_of(scope),
             target=target,
             is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
@@ -120,6 +122,7 @@ class Lane:
         caller: Caller,
         *,
         headers: Headers,
+        query: bytes,
         address: str,
         target: str,
         is_expected: bool,
@@ -134,11 +137,13 @@ class Lane:
             receive=lambda: caller.read_body(self._tasks, task),
             started=now,
             target=target,
+            query=query,
             address=address,
             is_expected=is_expected,
             task=task,
             trail=Trail(self._clock.now, now),
         )
+        sink.exchange = exchange
         is_audible = operation.has_heartbeat and self._heartbeat_s
         try:
             try:
@@ -175,6 +180,7 @@ class AsgiSink:
     """Queues what is written, and lets the exchange's own task send it while it waits."""
 
     def __init__(self, scope: Scope, send: Send, loop: asyncio.AbstractEventLoop) -> None:
+        self.exchange: Exchange | None = None
         self.is_gone = False
         self.is_started = False
         self.is_over = False
@@ -242,6 +248,8 @@ class AsgiSink:
         """Send what is queued."""
         if self._head is not None:
             head, self._head = self._head, None
+            if self.exchange is not None:
+                head["headers"] = [*head["headers"], *head_told(self.exchange)]
             await self._send(head)
         parts, self._parts, self._size = self._parts, [], 0
         if parts or not is_more_to_come:
@@ -345,29 +353,6 @@ class _Caller:
                 raise too_large(self._max_body_bytes)
 
 
-def too_large(max_body_bytes: int) -> BodyTooLarge:
-    """Return the refusal of a body that is over its limit."""
-    return BodyTooLarge(f"The body is larger than the {max_body_bytes} bytes that are allowed.")
-
-
-def too_slow() -> RequestSlow:
-    """Return the refusal of a body that did not come in time."""
-    return RequestSlow("The body of the request did not come in time. Send it faster, or send less.")
-
-
-def check_announced(headers: Headers) -> None:
-    """Return when a body is announced as plain JSON, or not at all.
-
-    Raises:
-        MediaTypeWrong: it is announced as something else, or as packed: what it unpacks to has no limit.
-    """
-    for name, value in headers:
-        if name == b"content-type" and value.split(b";")[0].strip().lower() != b"application/json":
-            raise MediaTypeWrong("Send the body as JSON, with 'Content-Type: application/json'.")
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise MediaTypeWrong("Send the body as it is, without a 'Content-Encoding'.")
-
-
 def check_in_time(scope: Scope) -> None:
     """Return while there is time left for the body of a request.
 
@@ -382,11 +367,3 @@ def address_of(scope: Scope) -> str:
     """Return the address that a request came from: that of the connection, whatever headers say."""
     client = scope.get("client")
     return str(client[0]) if client else ""
-
-
-def request_id(headers: Headers) -> str:
-    """Return the caller's own id when it is a safe one, otherwise a new one."""
-    for name, value in headers:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value.decode()
-    return f"{random.getrandbits(128):032x}"

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from ipaddress import ip_network
 
 from vllm_gateway.admission.limits.headers import limit_headers, refusal
-from vllm_gateway.admission.limits.limiter import Limiter
+from vllm_gateway.admission.limits.limiter import Limiter, Reserved
 from vllm_gateway.admission.limits.meters import Kind, Meter, Meters
 from vllm_gateway.admission.worst_case import WorstCase, worst_case
 from vllm_gateway.clock import Clock
@@ -108,6 +108,7 @@ class Metering:
         is_anthropic = isinstance(exchange.operation.dialect, Anthropic)
         wall = self._clock.wall()
         exchange.told = limit_headers(reserved, grant.meters, is_anthropic=is_anthropic, wall=wall)
+        exchange.trail.budget = _budget(exchange, reserved, grant.meters)
         if reserved.refused_by is not None:
             exchange.trail.limit = _told(grant.meters[reserved.refused_by])
             raise refusal(reserved, grant.meters)
@@ -155,6 +156,15 @@ class Overrun:
         else:
             self._exchange.trail.limit = _told(next(meter for meter in self._grant.meters if meter.kind is Kind.BUDGET))
             self._exchange.stop(BudgetSpent(_SPENT))
+
+
+def _budget(exchange: Exchange, reserved: Reserved, meters: Sequence[Meter]) -> tuple[float, float] | None:
+    """Return which share of the key's tokens for today is in use, and until when; None where it has no such limit."""
+    if exchange.caller.id:
+        for meter, left in zip(meters, reserved.left, strict=True):
+            if meter.kind is Kind.BUDGET and meter.scope.startswith("key:"):
+                return 1 - left.remaining / meter.amount, exchange.trail.now() + left.reset_s
+    return None
 
 
 def _told(meter: Meter) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from vllm_gateway.admission.rules.checking import Rules
 from vllm_gateway.errors import Draining, GatewayError, InternalFault
 from vllm_gateway.exchange import Asked, CallerGone, Exchange, Sink
 from vllm_gateway.outcomes import Outcome
+from vllm_gateway.pipeline.explaining import Explaining
 from vllm_gateway.pipeline.held import Held
 from vllm_gateway.pipeline.response import ResponseTeller
 from vllm_gateway.pipeline.screening import Screening
@@ -33,6 +34,7 @@ class Pipeline:
         turns: TurnTeller,
         responses: ResponseTeller,
         ledger: Ledger,
+        explaining: Explaining | None = None,
     ) -> None:
         self.is_draining = False
         """New exchanges are refused; those under way go on."""
@@ -45,6 +47,7 @@ class Pipeline:
         self._turns = turns
         self._responses = responses
         self._ledger = ledger
+        self._explaining = explaining
 
     async def run(self, exchange: Exchange, sink: Sink) -> None:
         """Answer an exchange into `sink`; it is closed with its outcome, whatever happens.
@@ -95,6 +98,8 @@ class Pipeline:
         if self._screening is not None:
             self._screening.check(asked)
         trail.read_s = trail.step()
+        if self._explaining is not None:
+            self._explaining.begin(exchange)
         await self._tell(exchange, asked, sink)
 
     def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> Awaitable[None]:

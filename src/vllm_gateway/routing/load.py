@@ -61,6 +61,12 @@ def load_of(replica: Candidate) -> float:
     return (replica.work + replica.others) / replica.weight
 
 
+def busyness(replica: Candidate) -> dict[str, float]:
+    """Return what makes a replica more or less busy than another, rounded for people."""
+    told = {"load": round(load_of(replica), 2), "work": replica.work, "others": replica.others}
+    return {**told, "weight": replica.weight, "turn": round(replica.turn, 2)}
+
+
 def least_busy(candidates: Sequence[C]) -> C:
     """Choose the replica with the least work for its weight; of equals, the one whose turn it is.
 

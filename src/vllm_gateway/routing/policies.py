@@ -5,7 +5,7 @@ from random import Random
 from typing import Protocol
 
 from vllm_gateway.exchange import Asked, Exchange
-from vllm_gateway.routing.load import C, least_busy, load_of, warm_one, work_of
+from vllm_gateway.routing.load import C, busyness, least_busy, load_of, warm_one, work_of
 from vllm_gateway.routing.prefix import Prefix
 from vllm_gateway.settings.fleet import Balance, PolicyName
 
@@ -13,12 +13,19 @@ from vllm_gateway.settings.fleet import Balance, PolicyName
 class Policy(Protocol):
     """Chooses replicas for the requests of one route."""
 
+    name: str
+    """As the settings call it."""
+
     def look(self, exchange: Exchange, asked: Asked) -> None:
         """Read off a request what is needed to place it; once, before the first choice."""
         ...
 
     def choose(self, candidates: Sequence[C], exchange: Exchange) -> C:
         """Choose one of `candidates`, of which there must be one at least."""
+        ...
+
+    def weigh(self, candidates: Sequence[C], exchange: Exchange) -> dict[str, dict[str, float]]:
+        """Return what would decide between `candidates` now, by name; for whoever wants to know why."""
         ...
 
     def learn(self, exchange: Exchange, replica_name: str) -> None:
@@ -41,7 +48,8 @@ class Cold(Protocol):
 class Memoryless:
     """Chooses by what replicas do now; a conversation stays where it was, unless that is too busy."""
 
-    def __init__(self, cold: Cold, *, has_affinity: bool) -> None:
+    def __init__(self, name: str, cold: Cold, *, has_affinity: bool) -> None:
+        self.name = name
         self._cold = cold
         self._has_affinity = has_affinity
 
@@ -58,6 +66,11 @@ class Memoryless:
             if warm is not None:
                 return warm
         return self._cold(candidates)
+
+    def weigh(self, candidates: Sequence[C], exchange: Exchange) -> dict[str, dict[str, float]]:
+        """Return how busy each is, and whose turn it is."""
+        del exchange
+        return {each.name: busyness(each) for each in candidates}
 
     def learn(self, exchange: Exchange, replica_name: str) -> None:
         """Learn nothing."""
@@ -103,10 +116,10 @@ def policy_of(name: PolicyName, *, balance: Balance, random: Random, isolates: b
     """
     match name:
         case "least_busy":
-            return Memoryless(least_busy, has_affinity=balance.affinity)
+            return Memoryless(name, least_busy, has_affinity=balance.affinity)
         case "round_robin":
-            return Memoryless(next_in_turn, has_affinity=balance.affinity)
+            return Memoryless(name, next_in_turn, has_affinity=balance.affinity)
         case "two_choices":
-            return Memoryless(TwoChoices(random), has_affinity=balance.affinity)
+            return Memoryless(name, TwoChoices(random), has_affinity=balance.affinity)
         case "prefix":
             return Prefix(balance, isolates=isolates)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vllm_gateway.exchange import Asked, Exchange
-from vllm_gateway.routing.load import C, Candidate, is_far_busier, least_busy, load_of, warm_one, work_of
+from vllm_gateway.routing.load import C, Candidate, busyness, is_far_busier, least_busy, load_of, warm_one, work_of
 from vllm_gateway.routing.prefix_blocks import BLOCK_BYTES, blocks_of
 from vllm_gateway.routing.prefix_model import PrefixModel
 from vllm_gateway.settings.fleet import Balance
@@ -28,6 +28,8 @@ class Prefix:
     wrong loses its say, because `trust` falls with every prompt that was not there.
     """
 
+    name = "prefix"
+
     def __init__(self, balance: Balance, *, isolates: bool = False) -> None:
         self._most_blocks = balance.prefix_blocks
         self._has_affinity = balance.affinity
@@ -51,6 +53,21 @@ class Prefix:
         exchange.known_blocks = model.known(blocks)
         model.add(blocks)
         return chosen
+
+    def weigh(self, candidates: Sequence[C], exchange: Exchange) -> dict[str, dict[str, float]]:
+        """Return the score of each, the lowest is the best, and what it is made of."""
+        told = {}
+        for each in candidates:
+            model, saved = self._model(each), self._saved(each, exchange.blocks)
+            told[each.name] = {
+                "score": round(load_of(each) - saved, 2),
+                "saved": round(saved, 2),
+                "known_blocks": model.known(exchange.blocks),
+                "blocks": len(exchange.blocks),
+                "trust": round(model.trust, 2),
+                **busyness(each),
+            }
+        return told
 
     def learn(self, exchange: Exchange, replica_name: str) -> None:
         """Take from an answer whether the replica knew what it was believed to know."""

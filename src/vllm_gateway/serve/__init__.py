@@ -7,6 +7,7 @@
 * `process`: one process that serves
 * `workers`: several of them, watched over by one
 * `worker`, `fork`, `peers`, `together`, `apart`: what each of them needs
+* `supervisor`: what systemd is told
 * `running`: signals, and the choice between both
 """
 

@@ -87,6 +87,7 @@ async def build(
                 turnstile=turnstile,
                 control=reloading,
                 scrape=scraping.page,
+                door=fronts,
                 clock=clock,
             )
         )

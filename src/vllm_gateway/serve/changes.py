@@ -19,6 +19,7 @@ AT_START: tuple[Place, ...] = (
     ("edge",),
     ("log",),
     ("state",),
+    ("tracing",),
     ("usage",),
     ("session", "backend"),
     ("session", "path"),

@@ -18,6 +18,7 @@ from vllm_gateway.edge.house.first_shape import Entrance
 from vllm_gateway.edge.house.texts import allow_all
 from vllm_gateway.edge.lane import Receive, Scope, Send
 from vllm_gateway.exchange import Headers
+from vllm_gateway.pipeline.explaining import explaining_to
 from vllm_gateway.pipeline.response import ResponseTeller
 from vllm_gateway.pipeline.screening import Screening, screening_for
 from vllm_gateway.pipeline.sending import Sending
@@ -116,6 +117,7 @@ def _pipeline(settings: Settings, standing: Standing, sending: Sending, screenin
         turns=turns,
         responses=ResponseTeller(sending, standing.kept.responses),
         ledger=standing.ledger,
+        explaining=explaining_to(settings.auth, lambda: standing.keys.names),
     )
 
 

@@ -1,10 +1,12 @@
 """Parts that are opened, and closed when nobody needs them any more."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from vllm_gateway import sim
 from vllm_gateway.admission.keys.ring import Keys
@@ -38,6 +40,8 @@ from vllm_gateway.telemetry.ledger import Ledger
 from vllm_gateway.telemetry.logs.form import renderer
 from vllm_gateway.telemetry.logs.writing import RequestLog
 from vllm_gateway.telemetry.recent import Recent
+from vllm_gateway.telemetry.tracing.choose import open_outlet
+from vllm_gateway.telemetry.tracing.recording import Recording
 from vllm_gateway.telemetry.usage.choose import READ_S, WRITE_S, open_usage_store
 from vllm_gateway.telemetry.usage.writer import Writer
 from vllm_gateway.upstream.deadlines import Deadlines
@@ -46,7 +50,8 @@ from vllm_gateway.upstream.key_check import KeyCheck
 from vllm_gateway.upstream.pool import Pool
 from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.replica import Replica
-from vllm_gateway.upstream.sleeping import Waking
+from vllm_gateway.upstream.sharing import Sharing
+from vllm_gateway.upstream.sleeping import Waking, look
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ async def open_admin(
     turnstile: Turnstile[Replica],
     control: Control,
     scrape: Scrape,
+    door: App,
     clock: Clock,
 ) -> AsyncIterator[App | None]:
     """Open what serves the admin routes, if there is a key for them."""
@@ -121,6 +127,7 @@ async def open_admin(
         pool=pool,
         control=control,
         scrape=scrape,
+        door=door,
         clock=clock,
         usage=usage,
         recent=recent,
@@ -162,7 +169,7 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
         renderer(settings.log.format, sys.stderr),
         sys.stderr,
         clock=clock,
-        caller=lambda caller_id: keys.names.get(caller_id, caller_id[:8]),
+        caller=partial(_name_of, keys),
         text_bytes=settings.log.body_bytes,
     )
     lines.open()
@@ -172,6 +179,30 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
     finally:
         ledger.seen.remove(lines.see)
         lines.close()
+
+
+@asynccontextmanager
+async def open_tracing(settings: Settings, ledger: Ledger, keys: Keys, clock: Clock) -> AsyncIterator[None]:
+    """Have spans made of every exchange that `ledger` closes, if that is wanted."""
+    outlet = open_outlet(settings.tracing)
+    if outlet is None:
+        yield
+        return
+    recording = Recording(outlet, settings.tracing, clock=clock, caller=partial(_name_of, keys))
+    recording.open()
+    ledger.begun.append(recording.begin)
+    ledger.seen.append(recording.see)
+    try:
+        yield
+    finally:
+        ledger.begun.remove(recording.begin)
+        ledger.seen.remove(recording.see)
+        await asyncio.to_thread(recording.close)
+
+
+def _name_of(keys: Keys, caller_id: str) -> str:
+    """Return what a caller is called in logs and traces: by the name of its key, or the beginning of its id."""
+    return keys.names.get(caller_id, caller_id[:8])
 
 
 @asynccontextmanager
@@ -304,9 +335,10 @@ async def open_prober(prober: Prober) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def open_waking(settings: Settings, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Waking]:
+async def open_waking(settings: Settings, pool: Pool, deadlines: Deadlines, clock: Clock) -> AsyncIterator[Waking]:
     """Open what wakes replicas that sleep."""
-    waking = Waking(heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
+    sharing = Sharing(lambda: pool.replicas, look=look, least_awake_s=settings.sleeping.least_awake_s, clock=clock)
+    waking = Waking(sharing=sharing, heartbeat_s=settings.sse_heartbeat_s, deadlines=deadlines, clock=clock)
     try:
         yield waking
     finally:

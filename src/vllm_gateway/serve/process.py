@@ -21,11 +21,13 @@ from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.state.extras import MissingExtra
+from vllm_gateway.telemetry.tracing.choose import TracingUnusable
 
 CANNOT_START = (
     MissingExtra,
     ScreenUnusable,
     TokenizerUnusable,
+    TracingUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
 YOUNG_OBJECTS = 5_000
@@ -47,8 +49,17 @@ async def serve_parts(
     admin: App | None,
     stop: Stop,
     greet: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve on `listener`, and the admin routes on `beside`, until asked to stop and the drain is over."""
+    """Serve on `listener`, and the admin routes on `beside`, until asked to stop and the drain is over.
+
+    `greet` is called when it begins, `stopping` when the drain does.
+    """
+
+    async def drain(is_urgent: Callable[[], bool]) -> None:
+        stopping()
+        await parts.drain.run(is_urgent)
+
     async with AsyncExitStack() as stack:
         if admin is not None and beside is not None:
             await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
@@ -56,7 +67,7 @@ async def serve_parts(
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
         gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
         config = server_config(settings, parts.door, find_way=parts.find_way)
-        await Server(config, stop=stop, drain=parts.drain.run, greet=greet).serve(sockets=[listener])
+        await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 
 
 def server_config(settings: Settings, door: App, *, find_way: FindWay | None = None) -> uvicorn.Config:
@@ -97,7 +108,7 @@ def first_words(settings: Settings, parts: Parts, listener: socket.socket, besid
     """Return where the gateway is, what is behind it, and one line that works."""
     pool = parts.pool
     url = url_of(listener)
-    admin = f"Admin routes on {url_of(beside)}/admin\n" if beside is not None else ""
+    admin = f"Admin routes on {url_of(beside)}/admin, a page on {url_of(beside)}/ui\n" if beside is not None else ""
     usable = [replica for replica in pool.replicas if replica.is_usable]
     models = list(dict.fromkeys(model for replica in usable for model in replica.models))
     if is_embedded(settings):

@@ -17,7 +17,7 @@ from vllm_gateway.serve.front import Fronts, Made
 from vllm_gateway.serve.making import can_be_full
 from vllm_gateway.serve.standing import Standing
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
-from vllm_gateway.settings.consistent import UNCOUNTED
+from vllm_gateway.settings.consistent import UNCOUNTED, UNSHARED
 from vllm_gateway.settings.model import Settings, Upstream
 from vllm_gateway.settings.pages.values import plain
 from vllm_gateway.settings.places import written
@@ -53,9 +53,9 @@ class Reloading(Control):
         self._standing.pool.told.remove(self._make_rooms)
         await self._tasks.close()
 
-    def reload_soon(self) -> None:
-        """Read the settings again, as SIGHUP asks for; how that went is told in the log."""
-        self._tasks.start(self._reload_quietly(), name="on SIGHUP")
+    def reload_soon(self, after: Callable[[], None] = lambda: None) -> None:
+        """Read the settings again, as SIGHUP asks for; how that went is told in the log, and `after` called."""
+        self._tasks.start(self._reload_quietly(after), name="on SIGHUP")
 
     @override
     def config(self) -> dict[str, Any]:
@@ -66,6 +66,8 @@ class Reloading(Control):
     def check_new(self, upstream: Upstream) -> None:
         if upstream.max_concurrent and self._settings.workers > 1:
             raise FieldInvalid(f"'max_concurrent' {UNCOUNTED}.", param="max_concurrent")
+        if upstream.accelerator and self._settings.workers > 1:
+            raise FieldInvalid(f"'accelerator' {UNSHARED}.", param="accelerator")
 
     @override
     async def look(self) -> None:
@@ -129,16 +131,19 @@ class Reloading(Control):
         standing.keys.take_over(settings.auth.client_keys)
         standing.turnstile.take_over(settings.queue)
         standing.waking.heartbeat_s = settings.sse_heartbeat_s
+        standing.waking.sharing.least_awake_s = settings.sleeping.least_awake_s
         standing.scraping.includes_replicas = settings.metrics.include_replicas
         standing.prober.take_over(settings.probe, most_waiting=settings.queue.replica_waiting)
         standing.pool.connect_within(settings.timeouts.connect_s)
         return standing.pool.follow(CONFIGURED, upstreams)
 
-    async def _reload_quietly(self) -> None:
+    async def _reload_quietly(self, after: Callable[[], None]) -> None:
         try:
             await self.reload()
         except (Draining, FieldInvalid) as refused:
             log.error("%s", refused)  # noqa: TRY400 - the sentence says it all
+        finally:
+            after()
 
     def _make_rooms(self, _: Change) -> None:
         """Have requests wait from now on where a replica can be full that came without the settings being read."""

@@ -12,6 +12,7 @@ from vllm_gateway.serve.assembly import build
 from vllm_gateway.serve.listening import ADMIN_CURE, CURE, CannotListen, listen
 from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, say, serve_parts
 from vllm_gateway.serve.reloading import Read
+from vllm_gateway.serve.supervisor import Supervisor
 from vllm_gateway.serve.workers import run_workers
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.telemetry.logs.form import renderer, set_up
@@ -50,8 +51,18 @@ async def _serve(
     settings: Settings, listener: socket.socket, beside: socket.socket | None, stop: Stop, read: Read | None
 ) -> int:
     async with build(settings, read=read) as parts:
+        supervisor = Supervisor()
+
+        def hang_up() -> None:
+            supervisor.reloading()
+            parts.reloading.reload_soon(supervisor.ready)
+
+        def greet() -> None:
+            say(first_words(settings, parts, listener, beside))
+            supervisor.ready()
+
         if sys.platform != "win32":
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reloading.reload_soon)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
         await serve_parts(
             settings,
             parts,
@@ -59,6 +70,7 @@ async def _serve(
             beside=beside,
             admin=parts.admin,
             stop=stop,
-            greet=lambda: say(first_words(settings, parts, listener, beside)),
+            greet=greet,
+            stopping=supervisor.stopping,
         )
     return 0

@@ -25,6 +25,7 @@ from vllm_gateway.serve.opening import (
     open_pool,
     open_prober,
     open_request_log,
+    open_tracing,
     open_usage,
     open_waking,
 )
@@ -84,13 +85,14 @@ async def open_standing(
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
         await enter(open_request_log(settings, ledger, keys, clock))
+        await enter(open_tracing(settings, ledger, keys, clock))
         limiter = await enter(open_counts(settings, clock))
         shelves = await enter(open_cache(settings, clock, once))
         turnstile: Turnstile[Replica] = Turnstile(settings.queue, clock=clock)
         pool.told.append(lambda change: _look(turnstile, change))
         learned = Learned(clock)
         pool.told.append(learned.look)
-        waking = await enter(open_waking(settings, deadlines, clock))
+        waking = await enter(open_waking(settings, pool, deadlines, clock))
         prober = make_prober(settings, pool, turnstile, waking, clock)
         discovery = await enter(open_discovery(settings, pool, prober, clock))
         await enter(open_prober(prober))

@@ -26,6 +26,7 @@ from vllm_gateway.serve.listening import ADMIN_CURE, CURE, CannotListen, listen,
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.serve.process import say
 from vllm_gateway.serve.reloading import Read
+from vllm_gateway.serve.supervisor import Supervisor
 from vllm_gateway.serve.worker import Post, run_engine, work
 from vllm_gateway.settings.model import Settings
 from vllm_gateway.settings.problems import SettingsInvalid
@@ -109,6 +110,7 @@ class Crew:
         self._asked = 0
         """How often this process was asked to stop."""
         self._has_begun = False
+        self._supervisor = Supervisor(clock=clock)
 
     def run(self) -> int:
         """Have them serve until told to stop; return the exit status."""
@@ -137,6 +139,7 @@ class Crew:
                 self._has_begun = True
         if not self._asked:
             say(self._workers[0].words)
+            self._supervisor.ready()
         return True
 
     def _watch(self) -> None:
@@ -224,10 +227,14 @@ class Crew:
     def _hear_signals(self, signals: socket.socket) -> None:
         for number in signals.recv(4096):
             if number != signal.SIGHUP:
+                self._supervisor.stopping()
                 self._asked += 1
                 self._tell(STOP)
-            elif self._reread():
+                continue
+            self._supervisor.reloading()
+            if self._reread():
                 self._tell(RELOAD)
+            self._supervisor.ready()
 
     def _tell(self, order: bytes) -> None:
         for each in self._workers:

@@ -24,6 +24,10 @@ class Auth(Section):
     the user's state directory (`$XDG_STATE_HOME`, otherwise `~/.local/state`), or, where `state.database_url` is set,
     that database."""
 
+    explain_to: tuple[Name, ...] = ()
+    """Who may ask how a replica was chosen (`?explain=1`): names of client keys, ids of callers (`key-...`), and
+    `local` for programs on this machine where `mode` is `none`. Empty: nobody."""
+
     admin_key: Annotated[Secret, AfterValidator(read_admin_key)] = None
     """Key of the admin listener, 16 to 512 characters. Without it there is no admin listener."""
 

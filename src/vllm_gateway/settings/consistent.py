@@ -15,6 +15,9 @@ _EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 UNCOUNTED = "cannot be counted by several workers; use queue.replica_waiting instead, or set workers to 1"
 """What is wrong with `max_concurrent` of a replica where each of several processes would count for itself."""
 
+UNSHARED = "cannot be shared out by several workers, each of which would wake its own replica; set workers to 1"
+"""What is wrong with `accelerator` where each of several processes would decide for itself."""
+
 
 def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     """Yield each setting that contradicts another one, and the sentence that says so."""
@@ -42,6 +45,8 @@ def _upstreams(settings: Settings) -> Iterator[tuple[Place, str]]:
         if (upstream.route, upstream.root) in seen:
             yield place, f"is already a replica of the route {upstream.route}; give it a higher weight instead"
         seen.add((upstream.route, upstream.root))
+        if upstream.accelerator is not None and not upstream.wake_on_request:
+            yield ("upstreams", index, "accelerator"), "needs wake_on_request: true, or it would sleep for ever"
         if _is_gateway_itself(settings, upstream):
             yield place, "is the address that the gateway itself listens on; give the address of a vLLM server"
 
@@ -95,6 +100,8 @@ def _workers(settings: Settings) -> Iterator[tuple[Place, str]]:
     for index, upstream in enumerate(settings.upstreams):
         if upstream.max_concurrent:
             yield ("upstreams", index, "max_concurrent"), UNCOUNTED
+        if upstream.accelerator is not None:
+            yield ("upstreams", index, "accelerator"), UNSHARED
 
 
 def _limits_set(limits: Limits) -> Iterator[Place]:

@@ -115,6 +115,14 @@ class Probe(Section):
     the same: most likely something else is wrong. Those that cannot be reached stay out. 0: never."""
 
 
+class Sleeping(Section):
+    """Replicas that take turns on one accelerator (`upstreams[].accelerator`)."""
+
+    least_awake_s: Seconds = 5.0
+    """Seconds that one stays awake at least before another one gets its place. Higher: fewer swaps under a mixed load,
+    and a longer wait for the one that sleeps."""
+
+
 class Discovery(Section):
     """Replicas that come and go."""
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from vllm_gateway.settings.admission import Admin, Auth, Limits, Queue, Rules
 from vllm_gateway.settings.client_key import read_upstream_key
-from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings
+from vllm_gateway.settings.fleet import Balance, Discovery, Hedge, Probe, Resume, Retry, RouteSettings, Sleeping
 from vllm_gateway.settings.origins import read_origin
 from vllm_gateway.settings.section import (
     Count,
@@ -77,6 +77,10 @@ class Upstream(Section):
     wake_on_request: bool = False
     """The replica may sleep (vLLM's `--enable-sleep-mode`, with `VLLM_SERVER_DEV_MODE=1`): a request that finds it
     asleep wakes it and waits."""
+
+    accelerator: RouteName | None = None
+    """Name of the accelerator, where several replicas share one that holds a single one of them awake: before one is
+    woken the others finish what they are answering and are put to sleep. Needs `wake_on_request` on each of them."""
 
     @property
     def root(self) -> str:
@@ -207,6 +211,20 @@ class Log(Section):
     """How much of a request's body its line shows. 0: nothing of what is said is ever logged."""
 
 
+class Tracing(Section):
+    """Traces, as OpenTelemetry has them; its own variables say where they go (`OTEL_EXPORTER_OTLP_ENDPOINT`)."""
+
+    enabled: bool = False
+    """`true` sends the spans of requests to a collector. Needs the extra `otel`."""
+
+    to_replicas: bool = True
+    """Tells replicas which trace a request belongs to (`traceparent`), so that theirs go on below it. A vLLM that does
+    not trace logs one warning."""
+
+    content_bytes: Count = 0
+    """How much of a request's body its span shows. 0: nothing of what is said."""
+
+
 class Edge(Section):
     """How callers are served."""
 
@@ -298,6 +316,9 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     """The Prometheus page."""
 
+    tracing: Tracing = Tracing()
+    """Traces."""
+
     balance: Balance = Balance()
     """Which replica answers."""
 
@@ -328,6 +349,9 @@ class Settings(Section):
 
     probe: Probe = Probe()
     """How the gateway watches its replicas."""
+
+    sleeping: Sleeping = Sleeping()
+    """Replicas that take turns on one accelerator."""
 
     drain_delay_s: Annotated[float, Field(ge=0, le=3600), NotBool] = 0.0
     """Seconds after SIGTERM in which everything is still answered, while `/readyz` says 503 already and answers close

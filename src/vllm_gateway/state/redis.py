@@ -60,6 +60,13 @@ def connect(url: str, *, wait_s: float) -> Client:
     return Redis.from_pool(_Pool(timeout=wait_s, retry=_once(), **way, **options))
 
 
+async def server_time_s(client: Client) -> float:
+    """Return the time of a server, in seconds since the epoch; raises one of `FAULTS`."""
+    told: Any = await client.time()
+    seconds, microseconds = next(iter(told.values())) if isinstance(told, dict) else told
+    return float(seconds) + float(microseconds) / 1e6
+
+
 async def is_answered(command: "asyncio.Task[Any]", *, within_s: float) -> bool:
     """Wait for a command, which goes on whoever leaves; say whether it came to its end in time.
 

@@ -111,6 +111,12 @@ def postgres_database(
     )
 
 
+async def server_time_s(database: Database) -> float:
+    """Return the time of a PostgreSQL server, in seconds since the epoch; raises one of its faults, or `OSError`."""
+    async with database.reader.connect() as connection:
+        return float((await connection.execute(text("SELECT extract(epoch FROM now())"))).scalar_one())
+
+
 def _set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter of aiosqlite's connection
     """Make a connection keep what it acknowledges, and leave the beginning of transactions to `_begin`."""
     connection.isolation_level = None

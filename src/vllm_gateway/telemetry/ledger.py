@@ -20,6 +20,8 @@ class Ledger:
         """The exchanges that are under way; ids that callers choose may repeat, so the key is our own."""
         self.outcomes: Counter[Outcome] = Counter()
         """How often each outcome came about."""
+        self.begun: list[Callable[[Exchange], None]] = []
+        """Who looks at every exchange once, when it begins; they return at once."""
         self.told: list[Callable[[UsageRecord], None]] = []
         """Who is told of every exchange once, when it is over; they return at once."""
         self.seen: list[Callable[[Exchange, Outcome], None]] = []
@@ -29,6 +31,8 @@ class Ledger:
     def open(self, exchange: Exchange) -> None:
         """Begin to keep an exchange."""
         self.live[id(exchange)] = exchange
+        for begin in self.begun:
+            begin(exchange)
 
     def close(self, exchange: Exchange, outcome: Outcome) -> None:
         """Close it; a second time changes nothing."""

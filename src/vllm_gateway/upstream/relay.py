@@ -23,6 +23,7 @@ from vllm_gateway.settings.model import Timeouts
 from vllm_gateway.upstream.answers import AttemptFailed, Stream, start
 from vllm_gateway.upstream.backoff import askable, patience, wait_before, wait_for_any
 from vllm_gateway.upstream.budget import RetryBudget
+from vllm_gateway.upstream.explaining import see
 from vllm_gateway.upstream.hedging import Hedging
 from vllm_gateway.upstream.kin import kin_of
 from vllm_gateway.upstream.panic import candidates
@@ -41,12 +42,18 @@ NewRecovery = Callable[[], Recovery]
 class Policy(Protocol):
     """Which replica of a route answers."""
 
+    name: str
+
     def choose(self, candidates: Sequence[Replica], exchange: Exchange) -> Replica:
         """Return one of them; there is at least one."""
         ...
 
     def learn(self, exchange: Exchange, replica_name: str) -> None:
         """Take in what an answer told of the replica's prefix cache."""
+        ...
+
+    def weigh(self, candidates: Sequence[Replica], exchange: Exchange) -> dict[str, dict[str, float]]:
+        """Return what speaks for each of them, by name, as it would be chosen by now."""
         ...
 
 
@@ -71,8 +78,14 @@ class _Course:
     """Replicas that went away while they were at work on it."""
 
     def choose(self, replicas: Sequence[Replica]) -> Replica:
-        """Choose as the route's policy does."""
-        return self.policy.choose(replicas, self.exchange)
+        """Choose as the route's policy does, and note why where that is asked for."""
+        explanation = self.exchange.trail.explanation
+        if explanation is None:
+            return self.policy.choose(replicas, self.exchange)
+        weights = self.policy.weigh(replicas, self.exchange)
+        chosen = self.policy.choose(replicas, self.exchange)
+        explanation.choices.append({"chosen": chosen.name, "among": weights})
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +182,8 @@ class Relay:
         if self._ways.quarantine.is_banned(body):
             raise ReplicaFailed("The model servers that were asked this have stopped working. Change it, or try later.")
         usable = candidates(serving, self._ways.panic_percent)
+        if exchange.trail.explanation is not None:
+            see(exchange.trail.explanation, serving, exchange, self._policy_of(serving[0].route).name)
         if not usable:
             raise ReplicasUnusable("No model server for this model is healthy. Try again in a moment.", retry_after_s=5)
         question = first_question(exchange, body)
@@ -220,7 +235,7 @@ class Relay:
 
     def _second(self, course: _Course) -> Callable[[Exchange, Sink], Awaitable[None]] | None:
         """Return what asks one more replica, if there is one that has nothing to wait for."""
-        free = [each for each in askable(course.untried, self._clock.now()) if each.has_room and not each.is_sleeping]
+        free = [each for each in askable(course.untried, self._clock.now()) if each.has_room and each.is_awake]
         if not free:
             return None
         replica = course.choose(free)
@@ -236,7 +251,7 @@ class Relay:
     async def _ask_one(self, course: _Course, replica: Replica, exchange: Exchange, sink: Sink) -> None:
         """Have the replica answer on which a place was taken."""
         errand = Errand(exchange, sink, course.timeouts, partial(_new_stream, course, replica))
-        if replica.is_sleeping:
+        if replica.is_sleeping or replica.is_yielding:
             await self._wake(exchange, replica, sink)
         try:
             await self._tries.ask(errand, replica, course.question)

@@ -43,6 +43,8 @@ class Replica:
     """How busy it is and how fast, by its own count."""
     page = b""
     """Its own metrics, as of the last look; empty where it tells none."""
+    is_yielding = False
+    """Another one on its accelerator is to be awake next: it takes nothing new until its turn comes again."""
 
     def __init__(  # noqa: PLR0915 - no steps, but a list of what is known
         self, name: str, upstream: Upstream, *, clock: Clock, connect_s: float, tally: Tally | None = None
@@ -118,6 +120,8 @@ class Replica:
         """So many requests it is sent at once by the settings."""
         self.wakes_on_request = upstream.wake_on_request
         """A request may wake it."""
+        self.accelerator = upstream.accelerator
+        """What it shares with others, one of which is awake; None: nothing."""
         self.key = upstream.api_key.get_secret_value().encode() if upstream.api_key is not None else b""
         """What it is asked with; empty where it wants none."""
         self._head = self._keyless_head + (_authorization(self.key) if self.key else b"")
@@ -137,6 +141,11 @@ class Replica:
     def is_available(self) -> bool:
         """Nothing but its health can forbid to ask it: it is neither draining nor asleep for good."""
         return not self.is_draining and (not self.is_sleeping or self.wakes_on_request)
+
+    @property
+    def is_awake(self) -> bool:
+        """It answers at once what it is asked."""
+        return not self.is_sleeping and not self.is_yielding
 
     @property
     def has_room(self) -> bool:

@@ -77,7 +77,7 @@ class Resuming:
         untried = list(others)
         legs = 0
         while failed.verdict.is_retryable and legs < self._most and len(broken.lost) < DEADLY:
-            untried = [replica for replica in candidates(untried, self._panic_percent) if not replica.is_sleeping]
+            untried = [replica for replica in candidates(untried, self._panic_percent) if replica.is_awake]
             if not untried or (legs and not self._budget.spend()):
                 break
             replica = choose(_ready(untried, self._clock.now()))

@@ -7,7 +7,8 @@ it is asked waits inside it until it is woken.
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from vllm_gateway import codec
 from vllm_gateway.clock import Clock
@@ -19,6 +20,7 @@ from vllm_gateway.upstream.connection import ConnectionFault
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.heartbeat import audible
 from vllm_gateway.upstream.replica import Replica
+from vllm_gateway.upstream.sharing import NoRoom, Sharing
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +70,8 @@ async def look(replica: Replica) -> None:
 def awake_first(replicas: Sequence[Replica]) -> Sequence[Replica]:
     """Return those that are awake; when all of them sleep, all."""
     for replica in replicas:
-        if replica.is_sleeping:
-            return [each for each in replicas if not each.is_sleeping] or replicas
+        if not replica.is_awake:
+            return [each for each in replicas if each.is_awake] or replicas
     return replicas
 
 
@@ -77,8 +79,16 @@ class Waking:
     """Wakes replicas; many requests together wake one once."""
 
     def __init__(
-        self, *, heartbeat_s: float, deadlines: Deadlines, clock: Clock, most_s: float = MOST_S, poll_s: float = _POLL_S
+        self,
+        *,
+        sharing: Sharing,
+        heartbeat_s: float,
+        deadlines: Deadlines,
+        clock: Clock,
+        most_s: float = MOST_S,
+        poll_s: float = _POLL_S,
     ) -> None:
+        self.sharing = sharing
         self.heartbeat_s = heartbeat_s
         """How often a waiting stream carries a comment."""
         self._deadlines = deadlines
@@ -111,7 +121,8 @@ class Waking:
             ReplicaFailed: it cannot be woken.
             ReplicaSilent: it takes too long.
         """
-        _check(await asyncio.shield(self.begin(replica)))
+        with self._waits(replica):
+            _check(await asyncio.shield(self.begin(replica)))
 
     async def wake_audibly(self, exchange: Exchange, replica: Replica, sink: Sink) -> None:
         """Return when a replica is awake; meanwhile the caller's stream carries comments.
@@ -120,16 +131,30 @@ class Waking:
             ReplicaFailed: it cannot be woken.
             ReplicaSilent: it takes too long.
         """
-        under_way = asyncio.shield(self.begin(replica))
-        with audible(exchange, sink, every_s=self.heartbeat_s, deadlines=self._deadlines, clock=self._clock):
-            _check(await sink.until(under_way))
+        with (
+            self._waits(replica),
+            audible(exchange, sink, every_s=self.heartbeat_s, deadlines=self._deadlines, clock=self._clock),
+        ):
+            _check(await sink.until(asyncio.shield(self.begin(replica))))
+
+    @contextmanager
+    def _waits(self, replica: Replica) -> Iterator[None]:
+        self.sharing.waiting[replica] += 1
+        try:
+            yield
+        finally:
+            self.sharing.waiting[replica] -= 1
+            if not self.sharing.waiting[replica]:
+                del self.sharing.waiting[replica]
 
     async def _wake(self, replica: Replica) -> "_Failure | None":
         """Wake a replica, and return why it did not wake."""
         began = self._clock.now()
         try:
-            async with asyncio.timeout(self._most_s):
-                failure = await self._roused(replica)
+            async with self.sharing.turn(replica):
+                failure = await self._take_turn(replica)
+        except NoRoom as refused:
+            failure = ReplicaFailed, str(refused)
         except TimeoutError:
             failure = ReplicaSilent, "The model server sleeps, and did not wake in time."
         except ConnectionFault as fault:
@@ -141,6 +166,16 @@ class Waking:
             log.info("replica %s was woken in %.1f s", replica.name, self._clock.now() - began)
         else:
             log.warning("replica %s could not be woken: %s", replica.name, failure[1])
+        return failure
+
+    async def _take_turn(self, replica: Replica) -> "_Failure | None":
+        if replica.accelerator and replica.is_awake:
+            return None  # whoever was to have its place could not
+        await self.sharing.make_room(replica)
+        async with asyncio.timeout(self._most_s):
+            failure = await self._roused(replica)
+        if failure is None:
+            self.sharing.woke(replica)
         return failure
 
     async def _roused(self, replica: Replica) -> "_Failure | None":

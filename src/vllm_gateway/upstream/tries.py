@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 from vllm_gateway.clock import Clock
 from vllm_gateway.errors import ReplicaUnreachable
 from vllm_gateway.exchange import Exchange, Sink
 from vllm_gateway.settings.model import Timeouts
+from vllm_gateway.trail import Call
 from vllm_gateway.upstream.answers import AttemptFailed, NewStream
 from vllm_gateway.upstream.attempt import Attempt
 from vllm_gateway.upstream.connection import Connection, ConnectionFault
@@ -99,17 +101,21 @@ class Tries:
         began = self._clock.now()
         exchange.attempts += 1
         exchange.replica = replica.name
-        is_first = exchange.trail.route_s is None
+        trail, call = exchange.trail, Call(replica.name, question.path, began)
+        trail.calls.append(call)
+        is_first = trail.route_s is None
         if is_first:
-            exchange.trail.route_s = exchange.trail.step() - exchange.trail.queue_s
+            trail.route_s = trail.step() - trail.queue_s
         try:
+            headers = question.headers if trail.trace is None else question.headers + trail.trace.told(call)
             request = replica.request(
-                b"POST", question.path, question.headers, question.body, callers_key=exchange.caller.upstream_key
+                b"POST", question.path, headers, question.body, callers_key=exchange.caller.upstream_key
             )
             try:
                 connection = await _connected(replica.checkout)
+                call.connected_at = self._clock.now()
                 if is_first:
-                    exchange.trail.connect_s = exchange.trail.step()
+                    trail.connect_s = trail.step()
                 await self._hear(errand, connection, replica, request)
             except AttemptFailed as failed:
                 if not failed.is_stale:
@@ -119,14 +125,15 @@ class Tries:
                     raise
                 await self._hear(errand, await _reconnected(replica, failed), replica, request)
             replica.see(Sign.ANSWERED)
-            result = OK
+            result, call.status = OK, HTTPStatus.OK
         except AttemptFailed as failed:
-            result = failed.verdict.error.code
+            result, call.status = failed.verdict.error.code, failed.status
             failed.lasted_s = self._clock.now() - began
             _learn(exchange, replica, question, failed)  # first: the place goes to nobody when the replica is out
             raise
         finally:
             self.tally.attempts[replica.name, result] += 1
+            call.result, call.ended = result, self._clock.now()
             self.leave(exchange, replica)
 
     def leave(self, exchange: Exchange, replica: Replica) -> None:
@@ -183,7 +190,13 @@ def _learn(exchange: Exchange, replica: Replica, question: Question, failed: Att
         replica.see(failed.verdict.sign)
     if failed.verdict.lacks_route:
         replica.lacks.add(question.path)
-    log.debug("exchange %s: replica %s: %r", exchange.id, replica.name, str(failed))  # it may be in its words
+    told = (
+        exchange.id,
+        replica.name,
+        failed.verdict.error.code,
+        failed.status,
+    )  # not its words: they may be the caller's
+    log.debug("exchange %s: replica %s: %s, status %d", *told)
 
 
 async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vllm_gateway import codec
-from vllm_gateway.bench.figures.comparison import Change, EarlierUnreadable, changes, differing, named, read_earlier
+from vllm_gateway.bench.figures.comparison import Change, EarlierUnreadable, changes, doubts, named, read_earlier
 
 
 def test_changes_are_of_what_both_have() -> None:
@@ -32,10 +32,19 @@ def test_conditions_know_changes_by_name() -> None:
 
 
 def test_runs_of_other_loads_are_told_apart() -> None:
-    """Only what an earlier run says of its load can be compared."""
+    """Only what an earlier run says of its load can be compared; one that says nothing, as vLLM's, is told as well."""
     then = {"gateway": {"load": {"model": "m", "stream": True}}}
-    assert differing(then, {"model": "n", "stream": True, "turns": 2}) == ["model"]
-    assert differing({}, {"model": "n"}) == []
+    (other,) = doubts(then, {"model": "n", "stream": True, "turns": 2})
+    assert "differs in model:" in other
+    assert doubts(then, {"model": "m", "stream": True}) == []
+    (unknown,) = doubts({}, {"model": "n"})
+    assert "does not tell what it asked" in unknown
+
+
+def test_how_much_was_asked_is_no_merit() -> None:
+    """More answers of a longer run are neither better nor worse; more tokens in the best second are."""
+    assert Change("completed", 10, 400).is_better is None
+    assert Change("max_output_tokens_per_s", 500, 50).is_better is False
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import uvicorn
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from tests.waiting import PATIENCE_S
@@ -99,6 +100,13 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
     async def scrape() -> bytes:
         return b"gateway_workers 1\n"
 
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what was asked, and by which path."""
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["path"].encode())]})
+        names = b",".join(name for name, _ in scope["headers"])
+        await send({"type": "http.response.body", "body": body + b"|" + names})
+
     about = AdminSubjects(
         admin_key=ADMIN_KEY,
         throttle=Throttle(clock),
@@ -108,6 +116,7 @@ async def desk(folder: Path, *, body_s: float = 5.0, usage: UsageStore | None = 
         pool=pool,
         control=levers,
         scrape=scrape,
+        door=echo,
         clock=clock,
         recent=recent,
         waiting=lambda: 3,

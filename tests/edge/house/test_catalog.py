@@ -13,6 +13,7 @@ from tests.recorded import recording
 from vllm_gateway import codec
 from vllm_gateway.edge.house.catalog import catalog, listing
 from vllm_gateway.routing.table import Table
+from vllm_gateway.upstream.pace import Pace
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Replica:
     route: str = "default"
     latency_s: float | None = 0.0123
     is_usable: bool = True
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass
@@ -75,6 +77,20 @@ def test_a_replica_that_is_out_is_no_source() -> None:
     rows = catalog([serving("a-1", Told("tiny"), is_usable=False)], Table())
     assert [row["id"] for row in rows] == ["tiny"]
     assert rows[0]["sources"] == []
+
+
+def test_the_load_is_that_of_all_usable_replicas_that_tell() -> None:
+    """Nobody knows it where none does."""
+    rows = catalog(
+        [
+            serving("a-1", Told("tiny"), pace=Pace(running=3, waiting=1)),
+            serving("a-2", Told("tiny"), pace=Pace(running=4, waiting=0)),
+            serving("a-3", Told("tiny"), pace=Pace(running=90, waiting=90), is_usable=False),
+            serving("b-1", Told("tiny"), Told("other")),
+        ],
+        Table(),
+    )
+    assert [row["load"] for row in rows] == [{"running": 7, "waiting": 1}, None]
 
 
 def test_what_a_replica_tells_is_kept() -> None:

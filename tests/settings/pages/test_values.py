@@ -14,7 +14,7 @@ def test_secrets_become_masks() -> None:
     assert plain((SecretStr("sesame"), SecretStr("sesame"))) == [MASK, MASK]
     settings = Settings.model_validate({"upstreams": [{"url": "http://h", "api_key": "sesame"}, {"url": "http://i"}]})
     more = {"tokenizer_path": None, "max_concurrent": 0, "priority_scheduling": False}
-    more |= {"resolve": False, "wake_on_request": False}
+    more |= {"resolve": False, "wake_on_request": False, "accelerator": None}
     assert plain(settings.upstreams) == [
         {"url": "http://h", "route": "default", "api_key": MASK, "weight": 1, **more},
         {"url": "http://i", "route": "default", "api_key": None, "weight": 1, **more},

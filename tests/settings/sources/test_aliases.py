@@ -185,7 +185,7 @@ def test_the_mode_of_the_settings_wins(loaded: Load) -> None:
 def test_a_section_that_is_wrong_stays_wrong(refused: Refused) -> None:
     """What the file says wrongly about a whole section is told, not covered by an earlier name."""
     lines = refused("auth: open\n", environment={"PROXY_API_KEY": KEY})
-    assert lines == ["gateway.yaml:1: auth must be a mapping with: mode, client_keys, keys_file, admin_key"]
+    assert lines == ["gateway.yaml:1: auth must be a mapping with: mode, client_keys, keys_file, explain_to, admin_key"]
 
 
 def test_a_short_key_is_told_without_itself(refused: Refused) -> None:

@@ -42,6 +42,19 @@ def test_an_event_is_a_line_of_json(root: logging.Logger) -> None:
     assert found["timestamp"].endswith("Z")
 
 
+def test_libraries_do_not_tell_what_they_are_given(root: logging.Logger) -> None:
+    """What is written into a database is not written into the log as well, at no level; what goes wrong there is."""
+    stream = io.StringIO()
+    set_up("debug", renderer("json", stream), stream)
+    root.getChild("aiosqlite").debug("executing INSERT, 'what was said'")
+    root.getChild("aiosqlite").error("the disk is full")
+    root.getChild("there").debug("this is the gateway's own")
+    found = [codec.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert found == ["the disk is full", "this is the gateway's own"]
+    set_up("error", renderer("json", stream), stream)
+    assert not root.getChild("aiosqlite").isEnabledFor(logging.WARNING)
+
+
 def test_a_defect_comes_with_its_stack(root: logging.Logger) -> None:
     """In the same line."""
     stream = io.StringIO()

@@ -128,3 +128,14 @@ def test_a_page_is_read_once() -> None:
     assert pages.read("a-1", bytes(bytearray(PAGE))) is not first
     pages.keep(["a-2"])
     assert pages.read("a-1", PAGE) is not first
+
+
+def test_a_page_that_was_read_is_known() -> None:
+    """As the very same object: the next look at the replica makes another one, whatever stands in it."""
+    pages = ReplicaPages()
+    assert not pages.has_read("one", PAGE)
+    read = pages.read("one", PAGE)
+    assert pages.has_read("one", PAGE)
+    assert pages.read("one", PAGE) is read
+    assert not pages.has_read("one", bytes(bytearray(PAGE)))
+    assert not pages.has_read("other", PAGE)

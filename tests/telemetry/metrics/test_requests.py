@@ -148,3 +148,23 @@ def test_a_snapshot_does_not_change_afterwards() -> None:
     assert before != requests.snapshot()
     assert before[of.REQUESTS.name] == {(PATH, "tiny", "2xx", "ok"): 1}
     assert list(before[of.DURATION.name].values()) != list(requests.snapshot()[of.DURATION.name].values())
+
+
+def test_a_budget_is_told_until_its_day_is_over() -> None:
+    """As the last request of its key was told; keys without one have no series, nor those beyond the first so many."""
+    clock = HandClock(now=10.0)
+    requests = Requests(clock.now)
+    for key, used in (("one", 0.25), ("one", 0.5), ("two", 0.9), ("none", None)):
+        one = over(caller=Caller(key))
+        one.trail.budget = None if used is None else (used, 100.0 if key == "one" else 50.0)
+        requests.see(one, Outcome.OK)
+    assert requests.snapshot()[of.BUDGET_USED.name] == {("one",): 0.5, ("two",): 0.9}
+    clock.move(40)
+    assert requests.snapshot()[of.BUDGET_USED.name] == {("one",): 0.5}
+    clock.move(50)
+    assert requests.snapshot()[of.BUDGET_USED.name] == {}
+    for number in range(MOST_KEYS + 1):
+        one = over(caller=Caller(str(number)))
+        one.trail.budget = (0.1, 200.0)
+        requests.see(one, Outcome.OK)
+    assert len(requests.snapshot()[of.BUDGET_USED.name]) == MOST_KEYS - 3

@@ -66,6 +66,20 @@ async def test_closing_writes_what_is_held(store: DatabaseStore) -> None:
     assert await _requests(store) == 700
 
 
+async def test_a_store_that_is_busy_at_the_end_is_asked_again(open_sqlite: Open, blocked: Path) -> None:
+    """Other gateways that end at the same moment may be writing there."""
+    store = open_sqlite()
+    writer = _writer(store)
+    writer.open()
+    writer.take(record())
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(writer.close())
+        await asyncio.sleep(0.1)
+        assert not ending.done()
+        os.unlink(blocked)  # noqa: PTH108 - a path's own method is for functions that may block
+    assert (await _requests(store), writer.lost) == (1, 0)
+
+
 async def test_nothing_is_lost_while_the_store_is_away(
     open_sqlite: Open, blocked: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,40 @@ async def test_an_answer_that_is_cut_is_not_complete(capsys: pytest.CaptureFixtu
     assert broken.out.endswith("\n")
     assert broken.err.startswith("vllm-gateway ask: ")
     assert len(broken.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"auth": {"mode": "keys", "client_keys": ("client-key-1",)}}, "key"),
+        ({"limits": {"requests_per_minute": 1, "per": "ip"}}, "1 request per minute"),
+    ],
+)
+async def test_a_refusal_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], settings: dict[str, Any], sentence: str
+) -> None:
+    """A wrong key, or too many requests: the gateway says which, nothing is on stdout, and the status is 1."""
+    async with house(**settings) as home:
+        await asked(home, Question("Hello"))
+        capsys.readouterr()
+        assert await asked(home, Question("Hello")) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("vllm-gateway ask: ")
+    assert sentence in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+async def test_a_gateway_that_is_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its address, and what to look at."""
+    async with house() as home:
+        target = home.target
+    assert await asyncio.to_thread(run, target, Question("Hello")) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        f"vllm-gateway ask: No gateway answers at {target.url}. Is it running, and is the address right?\n"
+    )
 
 
 async def test_a_conversation_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,110 +1,101 @@
 """The chat as a program, in a terminal of its own."""
 
 import asyncio
-import fcntl
 import os
-import pty
-import struct
-import subprocess
+import re
 import sys
-import termios
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.terminal.conftest import house
-from tests.waiting import until
+from tests.terminal.terminals import terminal
 from vllm_gateway.terminal.chat import Wishes, run
 from vllm_gateway.terminal.settings import TerminalSettings
 
-PATIENCE_S = 50.0
-
-
-@dataclass
-class Terminal:
-    """A terminal that somebody sits before."""
-
-    outer: int
-    program: subprocess.Popen[bytes]
-    seen: bytearray = field(default_factory=bytearray)
-
-    def has(self, text: str) -> bool:
-        """Say whether this was written to it."""
-        return text.encode() in self.seen
-
-    def type(self, text: str) -> None:
-        """Type."""
-        os.write(self.outer, text.encode())
-
-
-@asynccontextmanager
-async def terminal(folder: Path, *arguments: str, **environment: str) -> AsyncIterator[Terminal]:
-    """Start the chat in a terminal of 80 columns and 24 lines."""
-    outer, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    home = {
-        "XDG_CONFIG_HOME": str(folder),
-        "XDG_STATE_HOME": str(folder),
-        "HOME": str(folder),
-        "TERM": "xterm-256color",
-    }
-    program = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time, and it is read without waiting
-        [sys.executable, "-m", "vllm_gateway", "chat", *arguments],
-        env={"PATH": os.defpath, **home, **environment},
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        start_new_session=True,
-    )
-    os.close(inner)
-    shown = Terminal(outer, program)
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            shown.seen += os.read(outer, 65_536)
-        except OSError:  # the program has left
-            loop.remove_reader(outer)
-
-    loop.add_reader(outer, read)
-    try:
-        yield shown
-    finally:
-        loop.remove_reader(outer)
-        program.kill()
-        program.wait()
-        os.close(outer)
+ASK = ("--model", "sim-small", "--url")
+_COLOR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
 
 
 async def test_what_is_typed_before_anything_is_ready_is_not_lost(tmp_path: Path) -> None:
     """The first frame comes before the library that draws all others, and leaving leaves the terminal as it was."""
-    async with house() as home, terminal(tmp_path, "--url", home.front.url, "--model", "sim-small") as shown:
-        await until(lambda: shown.has("New chat"), within_s=PATIENCE_S)
+    async with house() as home, terminal(tmp_path, "chat", *ASK, home.front.url) as shown:
+        await shown.until_shown("New chat")
         shown.type("early bird\r")
-        await until(lambda: shown.has("tok/s"), within_s=PATIENCE_S)
-        assert shown.has("early bird")
+        await shown.until_shown("tok/s")
+        assert shown.shows("early bird")
         shown.type("\x11")
-        await until(lambda: shown.program.poll() is not None, within_s=PATIENCE_S)
-        assert shown.program.returncode == 0
+        assert await shown.until_left() == 0
         assert shown.seen.rindex(b"\x1b[?1049l") > shown.seen.rindex(b"\x1b[?1049h")
 
 
-async def test_a_terminal_that_knows_no_utf_8_sees_boxes_all_the_same(tmp_path: Path) -> None:
-    """Made of what it knows."""
-    async with house() as home, terminal(tmp_path, "--url", home.front.url, PYTHONIOENCODING="ascii") as shown:
-        await until(lambda: shown.has("Send"), within_s=PATIENCE_S)
-        assert shown.has("+- New chat -")
+@pytest.mark.parametrize("environment", [{"LANG": "C"}, {"LC_ALL": "POSIX"}, {"PYTHONIOENCODING": "ascii"}])
+async def test_a_terminal_that_knows_no_utf_8_sees_boxes_all_the_same(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Made of what it knows; what is typed in it is asked as it is."""
+    async with house() as home, terminal(tmp_path, "chat", *ASK, home.front.url, environment=environment) as shown:
+        await shown.until_shown("Send")
+        assert shown.shows("+- New chat -")
+        shown.type("plain words\r")
+        await shown.until_shown("tok/s")
+        assert shown.shows("plain words")
         assert all(byte < 128 for byte in shown.seen)
 
 
 async def test_without_colours_there_are_none(tmp_path: Path) -> None:
-    """`NO_COLOR` is followed."""
-    async with house() as home, terminal(tmp_path, "--url", home.front.url, NO_COLOR="1") as shown:
-        await until(lambda: shown.has("Send"), within_s=PATIENCE_S)
-        assert shown.has("New chat")
+    """`NO_COLOR` leaves greys, from the first frame to the last."""
+    flags = {"NO_COLOR": "1", "COLORTERM": "truecolor"}
+    async with house() as home, terminal(tmp_path, "chat", *ASK, home.front.url, environment=flags) as shown:
+        await shown.until_shown("New chat")
+        shown.type("hello\r")
+        await shown.until_shown("tok/s")
+        shown.type("\x11")
+        assert await shown.until_left() == 0
+        colors = set(_COLOR.findall(shown.seen))
+        assert colors
+        assert all(red == green == blue for red, green, blue in colors)
+
+
+async def test_another_size_is_filled_while_an_answer_comes(tmp_path: Path) -> None:
+    """Smaller and larger; what was said is still there, and what is being written too."""
+    async with house(itl_ms=5) as home, terminal(tmp_path, "chat", *ASK, home.front.url) as shown:
+        await shown.until_shown("Send")
+        shown.type("a question of some length\r")
+        await shown.until_shown("answering")
+        shown.type("half a thought")
+        shown.resize((50, 12))
+        await shown.until(lambda: shown.lines()[0].endswith("╮") and shown.shows("half a thought"))
+        shown.resize((120, 40))
+        await shown.until(lambda: shown.lines()[0].endswith("╮") and shown.shows("tok/s"))
+        assert shown.shows("a question of some length")
+        assert shown.shows("half a thought")
+
+
+async def test_a_terminal_that_stands_still_stops_nothing_but_the_drawing(tmp_path: Path) -> None:
+    """The answer is read and what is typed is kept meanwhile; all of it is seen when the terminal goes on."""
+    async with house(itl_ms=10) as home, terminal(tmp_path, "chat", *ASK, home.front.url) as shown:
+        await shown.until_shown("Send")
+        shown.type("a question of some length\r")
+        await shown.until_shown("answering")
+        shown.stand_still()
+        for columns in range(140, 80, -1):  # each draws everything anew, which is more than is buffered anywhere
+            shown.resize((columns, 40))
+            await asyncio.sleep(0.02)
+        shown.type("half a thought")
+        await shown.until(lambda: "half a thought" in _drafts(tmp_path))
+        shown.go_on()
+        await shown.until(lambda: shown.shows("tok/s") and shown.shows("half a thought"))
+
+
+def _drafts(folder: Path) -> str:
+    """Return all that is kept of what was typed and not answered."""
+    texts = []
+    for path in folder.rglob("drafts/*.txt"):
+        with suppress(FileNotFoundError):  # it was answered just now
+            texts.append(path.read_text(encoding="utf-8"))
+    return "".join(texts)
 
 
 def test_without_a_terminal_it_says_what_there_is(

@@ -1,12 +1,8 @@
 """The first frame."""
 
-import os
-import pty
-import termios
-
 import pytest
 
-from vllm_gateway.terminal.chat.skeleton import held, skeleton
+from vllm_gateway.terminal.chat.skeleton import skeleton
 
 
 @pytest.mark.parametrize("size", [(80, 24), (20, 8), (200, 60)])
@@ -20,15 +16,3 @@ def test_it_fills_the_screen_but_for_the_last_line(size: tuple[int, int]) -> Non
 def test_a_screen_that_is_too_small_gets_none() -> None:
     """What follows will do what it can."""
     assert skeleton((19, 24)) == skeleton((80, 7)) == ""
-
-
-def test_what_is_typed_meanwhile_is_kept_as_it_is() -> None:
-    """Enter stays Enter and is not seen; afterwards the terminal is as it was."""
-    outer, inner = pty.openpty()
-    with os.fdopen(inner, "r", closefd=True) as keyboard:
-        before = termios.tcgetattr(inner)
-        with held(keyboard):
-            os.write(outer, b"hi\r")
-            assert os.read(inner, 10) == b"hi\r"
-        assert termios.tcgetattr(inner) == before
-    os.close(outer)

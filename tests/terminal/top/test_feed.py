@@ -87,7 +87,7 @@ async def test_a_gateway_that_is_away_is_told() -> None:
     port = listener.sockets[0].getsockname()[1]
     listener.close()
     await listener.wait_closed()
-    with pytest.raises(NoFleet, match=f"No gateway answers at http://127.0.0.1:{port}"):
+    with pytest.raises(NoFleet, match=f"^No gateway answers at http://127.0.0.1:{port}. Is it running"):
         await Feed(Client(Target.at(f"http://127.0.0.1:{port}"))).look()
 
 

@@ -10,18 +10,26 @@ from vllm_gateway.bench.figures.summary import NAMES
 
 _HIGHER_IS_BETTER = frozenset(
     {
-        "completed",
         "request_throughput",
         "request_goodput",
         "output_throughput",
+        "max_output_tokens_per_s",
         "total_token_throughput",
         "input_throughput",
         "good_share",
     }
 )
 _NEITHER = frozenset(
-    {"duration", "total_input_tokens", "total_output_tokens", "total_cached_tokens", "max_concurrent_requests"}
+    {
+        "duration",
+        "completed",
+        "total_input_tokens",
+        "total_output_tokens",
+        "total_cached_tokens",
+        "max_concurrent_requests",
+    }
 )
+"""How much was asked, not how well it was answered."""
 
 
 class EarlierUnreadable(ValueError):
@@ -79,7 +87,10 @@ def named(found: list[Change]) -> dict[str, float | None]:
     return {f"change.{each.name}": each.percent for each in found}
 
 
-def differing(then: Mapping[str, Any], now: Mapping[str, object]) -> list[str]:
-    """Return in which respects the loads differ, so that their figures tell less: the names of what was asked for."""
-    load = (then.get("gateway") or {}).get("load") or {}
-    return [name for name, value in now.items() if name in load and load[name] != value]
+def doubts(then: Mapping[str, Any], now: Mapping[str, object]) -> list[str]:
+    """Return why the changes may not be the server's alone: both were asked something else, or nobody knows."""
+    load = (then.get("gateway") or {}).get("load")
+    if not load:
+        return ["The earlier run does not tell what it asked: the changes may not be the server's alone."]
+    other = [name for name, value in now.items() if name in load and load[name] != value]
+    return [f"The earlier run differs in {', '.join(other)}: the changes are not the server's alone."] if other else []

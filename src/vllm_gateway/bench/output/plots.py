@@ -80,11 +80,17 @@ def _shares(axes: Axes, sides: Sequence[tuple[str, str, Measured]], measure: Cal
             at = percentile(values, share / 100)
             if not name:
                 axes.plot([at], [share], "o", color=colour, markersize=4)
-                axes.annotate(f"p{share} {at:.4g} ms", (at, share), (6, -12), textcoords="offset points", color=_QUIET)
+                _named(axes, f"p{share} {at:.4g} ms", at, share, is_far_right=at > (values[0] + values[-1]) / 2)
     axes.set_xlabel("milliseconds")
     axes.set_ylabel("% of answers")
     axes.set_ylim(0, 102)
     _legend(axes, sides)
+
+
+def _named(axes: Axes, text: str, at: float, share: float, *, is_far_right: bool) -> None:
+    """Write beside a point of the curve, below it and where there is room."""
+    where, side = ((-4, -26), "right") if is_far_right else ((6, -12), "left")
+    axes.annotate(text, (at, share), where, textcoords="offset points", color=_QUIET, horizontalalignment=side)
 
 
 def _over_time(axes: Axes, sides: Sequence[tuple[str, str, Measured]]) -> None:
@@ -136,7 +142,7 @@ def _rates(axes: Axes, found: Findings) -> None:
     axes.set_xlabel("requests per second asked")
     axes.set_ylabel("per second")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
 
 
 def _errors(axes: Axes, sides: Sequence[tuple[str, str, Measured]]) -> None:

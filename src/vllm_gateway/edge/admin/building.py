@@ -8,12 +8,16 @@ from starlette.types import ASGIApp
 
 from vllm_gateway.admission.keys.store import KeyStore
 from vllm_gateway.clock import Clock
+from vllm_gateway.edge.admin.admin_key import AdminKey, Throttle
 from vllm_gateway.edge.admin.control import Control, control_routes
-from vllm_gateway.edge.admin.gate import Gate, Throttle
+from vllm_gateway.edge.admin.gate import Gate
 from vllm_gateway.edge.admin.keys import key_routes
 from vllm_gateway.edge.admin.live import live_routes
 from vllm_gateway.edge.admin.recent import recent_routes
 from vllm_gateway.edge.admin.replicas import replica_routes
+from vllm_gateway.edge.admin.ui import chat
+from vllm_gateway.edge.admin.ui.routes import ui_routes
+from vllm_gateway.edge.admin.ui.sessions import Sessions
 from vllm_gateway.edge.admin.usage import usage_routes
 from vllm_gateway.edge.house.faults import answer_faults
 from vllm_gateway.edge.house.metrics import Scrape, metrics_route
@@ -37,6 +41,8 @@ class AdminSubjects:
     pool: Pool
     control: Control
     scrape: Scrape
+    door: ASGIApp
+    """What answers callers; the chat box asks it."""
     clock: Clock
     recent: Recent
     waiting: Callable[[], int]
@@ -46,7 +52,8 @@ class AdminSubjects:
 
 
 def build_admin(about: AdminSubjects) -> ASGIApp:
-    """Return the application; nothing of it answers without the admin key."""
+    """Return the application; nothing of it answers without the admin key, but for the page that asks for it."""
+    admin_key, sessions = AdminKey(about.admin_key, about.throttle), Sessions(about.admin_key, about.clock)
     admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     admin.include_router(key_routes(about.store, about.refresh_keys, about.clock))
     admin.include_router(live_routes(about.ledger, about.clock))
@@ -55,5 +62,7 @@ def build_admin(about: AdminSubjects) -> ASGIApp:
     admin.include_router(control_routes(about.control))
     admin.include_router(metrics_route(about.scrape))
     admin.include_router(usage_routes(about.usage, about.store, about.clock))
+    admin.include_router(ui_routes(admin_key, sessions))
+    admin.add_route(chat.PATH, chat.Chat(about.door), methods=["POST"])  # type: ignore[arg-type] # ASGI does as well
     answer_faults(admin)
-    return Gate(admin, about.admin_key, about.throttle)
+    return Gate(admin, admin_key, sessions)

@@ -1,50 +1,43 @@
 """Before every admin route, known or not: the right host, the right key, and a body that only a program can send."""
 
-import hashlib
-import hmac
 from ipaddress import ip_address
-from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES, keys_in
+from vllm_gateway.admission.keys.sent import keys_in
 from vllm_gateway.dialects.openai import OpenAI
+from vllm_gateway.edge.admin.admin_key import AdminKey
+from vllm_gateway.edge.admin.ui import chat
+from vllm_gateway.edge.admin.ui.origin import check_own_page, cookie_name, cookies_in
+from vllm_gateway.edge.admin.ui.sessions import Sessions
+from vllm_gateway.edge.announced import check_announced, request_id
 from vllm_gateway.edge.app import bounded, named
 from vllm_gateway.edge.faults import fault_reply
-from vllm_gateway.edge.lane import address_of, check_announced, request_id
+from vllm_gateway.edge.lane import address_of
 from vllm_gateway.errors import GatewayError, KeyRefused, MediaTypeWrong, Refusal
 from vllm_gateway.exchange import Headers
 
 MAX_BODY_BYTES = 65_536
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _DIALECT = OpenAI()
-
-
-class Throttle(Protocol):
-    """Counts wrong keys by the address that they came from."""
-
-    def check(self, address: str) -> None:
-        """Return when one more may come from there; raise `KeysThrottled` otherwise."""
-        ...
-
-    def count(self, address: str) -> None:
-        """Take down a wrong key."""
-        ...
+_NEEDED = "The admin key is needed here. Send it as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'."
+_NOT_LOGGED_IN = "Log in at /ui first: the chat box works with its cookie only."
 
 
 class Gate:
     """The ASGI application in front of the admin routes. It decides by headers only, before any body is read."""
 
-    def __init__(self, inner: ASGIApp, admin_key: str, throttle: Throttle) -> None:
+    def __init__(self, inner: ASGIApp, admin_key: AdminKey, sessions: Sessions) -> None:
         self._inner = inner
-        self._digest = hashlib.sha256(admin_key.encode()).digest()
-        self._throttle = throttle
+        self._admin_key = admin_key
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say why not."""
         try:
             _check_host(scope["headers"])
-            self._check_key(scope["headers"], address_of(scope))
+            if not _is_page(scope["path"]):
+                self._check_caller(scope)
             if scope["method"] in _WITH_BODY:
                 _check_body_is_json(scope["headers"])
         except GatewayError as error:
@@ -52,26 +45,30 @@ class Gate:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         else:
-            await self._inner(scope, bounded(scope, receive, MAX_BODY_BYTES), named(scope, send))
+            if scope["path"] != chat.PATH:  # where the front door has bounds of its own
+                receive = bounded(scope, receive, MAX_BODY_BYTES)
+            await self._inner(scope, receive, named(scope, send))
 
-    def _check_key(self, headers: Headers, address: str) -> None:
-        """Return when the admin key is among the keys that were sent.
+    def _check_caller(self, scope: Scope) -> None:
+        """Return when somebody is logged in on the page, or has sent the admin key.
 
         Raises:
-            KeyRefused: it is not.
-            KeysThrottled: it is not, and too many wrong ones came from this address.
+            KeyRefused: neither is so.
+            KeysThrottled: neither is so, and too many wrong keys came from this address.
+            Refusal: somebody is logged in, and another page than ours makes use of it.
         """
-        sent = keys_in(headers)
-        if any(self._is_right(key) for key in sent):
-            return
-        if sent:
-            self._throttle.check(address)
-            self._throttle.count(address)
-        raise KeyRefused("The admin key is needed here. Send it as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'.")
+        headers = scope["headers"]
+        if any(self._sessions.is_open(token) for token in cookies_in(headers, cookie_name(headers))):
+            check_own_page(scope["method"], headers)
+        elif scope["path"] == chat.PATH:  # a key among its headers is a caller's, for the front door
+            raise KeyRefused(_NOT_LOGGED_IN)
+        else:
+            self._admin_key.check(keys_in(headers), address_of(scope), _NEEDED)
 
-    def _is_right(self, key: bytes) -> bool:
-        """Compare digests, so that the time taken tells nothing of the key, not even its length."""
-        return len(key) <= MAX_KEY_BYTES and hmac.compare_digest(hashlib.sha256(key).digest(), self._digest)
+
+def _is_page(path: str) -> bool:
+    """Say whether a path is the page's: its files hold nothing secret, and its login asks for the key itself."""
+    return path == "/ui" or path.startswith("/ui/")
 
 
 def _check_host(headers: Headers) -> None:

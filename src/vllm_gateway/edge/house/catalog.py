@@ -19,6 +19,20 @@ _YEAR_10000 = 253_402_300_800
 """Seconds since the epoch from which no date can be written; those who count milliseconds get there."""
 
 
+class Busy(Protocol):
+    """How busy a replica is, by its own count."""
+
+    @property
+    def running(self) -> int | None:
+        """Requests that it is answering; None where it does not tell."""
+        ...
+
+    @property
+    def waiting(self) -> int | None:
+        """Requests that wait inside it."""
+        ...
+
+
 class Source(Protocol):
     """What the catalog knows of a replica."""
 
@@ -47,6 +61,11 @@ class Source(Protocol):
         """It may be asked now."""
         ...
 
+    @property
+    def pace(self) -> Busy:
+        """How busy it is."""
+        ...
+
 
 def catalog(sources: Sequence[Source], table: Table) -> list[dict[str, Any]]:
     """Return a row for each model and alias that may be asked for, each id once."""
@@ -71,6 +90,7 @@ def _row(name: str, sources: Sequence[Source], table: Table) -> dict[str, Any]:
     """Merge the rows of one model: the first replica's fields, the shortest context, and who serves it."""
     model = table.aliases.get(name, name)
     serving = [source for source in sources if model in source.models]
+    usable = [source for source in serving if source.is_usable]
     row = dict(serving[0].models[model])
     lengths = [source.models[model].get("max_model_len") for source in serving]
     known_lengths = [length for length in lengths if isinstance(length, int)]
@@ -83,14 +103,21 @@ def _row(name: str, sources: Sequence[Source], table: Table) -> dict[str, Any]:
         "display_name": name,
         "created_at": _date(row.get("created")),
         "sources": [
-            {"source": source.name, "latency_ms": round((source.latency_s or 0.0) * 1000, 2)}
-            for source in serving
-            if source.is_usable
+            {"source": source.name, "latency_ms": round((source.latency_s or 0.0) * 1000, 2)} for source in usable
         ],
+        "load": _load(usable),
     }
     if name != model:
         row["alias_of"] = model
     return row
+
+
+def _load(sources: Sequence[Source]) -> dict[str, int] | None:
+    """Return how many requests are inside those that tell; None when none does."""
+    told = [source.pace for source in sources if source.pace.running is not None]
+    if not told:
+        return None
+    return {"running": sum(pace.running or 0 for pace in told), "waiting": sum(pace.waiting or 0 for pace in told)}
 
 
 def _date(created: object) -> str:

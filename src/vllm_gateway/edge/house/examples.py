@@ -13,6 +13,7 @@ _ROW = {
     "root": _MODEL,
     "max_model_len": 32768,
     "sources": [{"source": "default-1", "latency_ms": 1.4}],
+    "load": {"running": 3, "waiting": 0},
 }
 _MODELS = {"object": "list", "data": [_ROW], "has_more": False, "first_id": _MODEL, "last_id": _MODEL}
 _SESSION = {

@@ -13,8 +13,8 @@ from starlette.types import Scope
 
 from vllm_gateway.dialects.openai import OpenAI
 from vllm_gateway.dialects.plain import Plain, invalid_fields
+from vllm_gateway.edge.announced import request_id
 from vllm_gateway.edge.faults import fault_reply
-from vllm_gateway.edge.lane import request_id
 from vllm_gateway.errors import (
     BodyMalformed,
     BodyTooLarge,

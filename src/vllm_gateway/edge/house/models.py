@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from vllm_gateway import codec
 from vllm_gateway.callers import Caller
+from vllm_gateway.edge.announced import request_id
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.edge.house.catalog import catalog, listing
-from vllm_gateway.edge.lane import request_id
 from vllm_gateway.errors import ModelUnknown
 from vllm_gateway.routing.table import Table
 from vllm_gateway.upstream.pool import Pool

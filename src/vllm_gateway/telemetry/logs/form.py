@@ -11,6 +11,8 @@ from structlog.typing import Processor
 from vllm_gateway import codec
 
 Format = Literal["auto", "json", "console"]
+_TALKATIVE = ("aiosqlite", "asyncpg", "redis", "urllib3")
+"""Libraries that tell at `debug` what they write and where to, conversations among it."""
 Render = Callable[[MutableMapping[str, Any]], str]
 """Writes the fields of an event as one line, without its end."""
 
@@ -37,6 +39,8 @@ def set_up(level: str, render: Render, stream: TextIO) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 

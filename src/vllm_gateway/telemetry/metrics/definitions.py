@@ -112,6 +112,15 @@ KEY_REQUESTS = Metric(
 KEY_TOKENS = Metric(
     "gateway_key_tokens_total", _C, "Tokens by the name of the caller's key, and direction.", ("key", "direction")
 )
+BUDGET_USED = Metric(
+    "gateway_budget_used_ratio",
+    _G,
+    "The share of its `tokens_per_day` that a key has used or reserved, as its last request of today was told. Only of "
+    "keys with such a limit.",
+    ("key",),
+    (),
+    Fold.MAX,
+)
 DISCONNECTS = Metric(
     "gateway_client_disconnects_total",
     _C,
@@ -202,6 +211,7 @@ METRICS: tuple[Metric, ...] = (
     TOKENS,
     KEY_REQUESTS,
     KEY_TOKENS,
+    BUDGET_USED,
     DISCONNECTS,
     REJECTIONS,
     LIMITER,

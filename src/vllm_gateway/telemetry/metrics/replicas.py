@@ -47,6 +47,11 @@ class ReplicaPages:
             known = self._read[replica] = (page, families(replica, page))
         return known[1]
 
+    def has_read(self, replica: str, page: bytes) -> bool:
+        """Say whether this page of a replica has been read already, so that `read` costs nothing."""
+        known = self._read.get(replica)
+        return known is not None and known[0] is page
+
     def keep(self, replicas: Iterable[str]) -> None:
         """Forget all but these."""
         wanted = set(replicas)

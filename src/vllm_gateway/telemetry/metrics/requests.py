@@ -1,11 +1,13 @@
 """What is measured of every request: once, when it is over. This is all that a request pays for the metrics."""
 
 from collections import Counter
+from collections.abc import Callable
 
+from vllm_gateway.clock import SystemClock
 from vllm_gateway.exchange import Exchange
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.metrics import definitions as of
-from vllm_gateway.telemetry.metrics.series import Capped, Histogram, Labels, Snapshot
+from vllm_gateway.telemetry.metrics.series import OTHER, Capped, Histogram, Labels, Snapshot
 from vllm_gateway.telemetry.usage.record import used_by
 
 MOST_MODELS = 100
@@ -19,7 +21,10 @@ _WHOLE = frozenset(each.value for each in (Outcome.OK, Outcome.OK_RETRIED, Outco
 class Requests:
     """Numbers of all requests so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = SystemClock.now) -> None:
+        self._now = now
+        self._budgets: dict[str, tuple[float, float]] = {}
+        """The share of its tokens for today that a key has used, and until when it is the same day."""
         self._models = Capped(MOST_MODELS)
         self._keys = Capped(MOST_KEYS)
         self._ended: Counter[Labels] = Counter()
@@ -76,6 +81,9 @@ class Requests:
             of.QUEUE_WAIT: self._queue_waits,
         }
         found: Snapshot = {metric.name: dict(counts) for metric, counts in counted.items()}
+        now = self._now()
+        self._budgets = {key: each for key, each in self._budgets.items() if each[1] > now}
+        found[of.BUDGET_USED.name] = {(key,): used for key, (used, _) in self._budgets.items()}
         for metric, histogram in spread.items():
             found[metric.name] = {labels: list(row) for labels, row in histogram.series.items()}
         return found
@@ -92,6 +100,8 @@ class Requests:
             self._key_requests[key,] += 1
             self._key_tokens[key, "input"] += usage.prompt_tokens
             self._key_tokens[key, "output"] += usage.completion_tokens
+            if exchange.trail.budget is not None and key != OTHER:
+                self._budgets[key] = exchange.trail.budget
         first = exchange.trail.first_token_at
         if first is None:
             return

@@ -24,6 +24,9 @@ BATCH = 1000
 """Records of one transaction: so few that the loop is held for two milliseconds; a transaction itself takes three."""
 _LAST_WORDS_S = 5.0
 """How long the end of the process waits for the store."""
+_LAST_TRIES = 10
+_TRY_AGAIN_S = 0.2
+"""Other processes that end at the same moment may be writing: a store that is busy is asked again."""
 _SWEEP_EVERY_S = 3600.0
 _SWEPT_AT_ONCE = 5_000
 
@@ -92,7 +95,10 @@ class Writer:
         while not self._is_closing.is_set():
             await self._pause(pause_s)
             pause_s = self._every_s if await self._work() else min(pause_s * 2, self._max_pause_s)
-        await self._work()
+        for _ in range(_LAST_TRIES):
+            if await self._work():
+                return
+            await asyncio.sleep(_TRY_AGAIN_S)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -117,7 +117,9 @@ class ChatApp(Chats):
         if found is None:
             return
         self._models = {model.id: model for model in found}
-        chosen = await self.push_screen_wait(Choosing("Model", choices(found, self.chat.model), says="Enter takes it"))
+        chosen = await self.push_screen_wait(
+            Choosing("Model", choices(found, self.chat.model), says="context · replicas · load · Enter takes it")
+        )
         if chosen is not None:
             self.chat.model = chosen.id
             if self.chat.session is not None:
@@ -302,10 +304,11 @@ class ChatApp(Chats):
 
     @override
     def state(self) -> list[str]:
-        model = self._models.get(self.chat.model or "")
-        used = self.chat.context_tokens
-        room = ""
+        answered = (entry.name for entry in reversed(self.chat.entries) if entry.kind is Kind.ASSISTANT)
+        model = self._models.get(self.chat.model or next(answered, ""))
+        room, used = "", self.chat.context_tokens
         if used:
-            room = f"{short(used)} of {short(model.context_tokens)}" if model and model.context_tokens else short(used)
+            of = f"of {short(model.context_tokens)}" if model and model.context_tokens else "tokens"
+            room = f"{short(used)} {of}"
         *before, away = super().state()
         return [*before, room, " ".join(f"{name}={value}" for name, value in self.chat.parameters.body().items()), away]

@@ -16,8 +16,9 @@ class Model:
     context_tokens: int | None
     replicas: tuple[str, ...]
     """Those that can be used now."""
-    latency_ms: float | None
-    """How quickly the quickest of them answered when it was looked at last."""
+    running: int | None = None
+    """Requests that they are answering, whoever sent them; None where the gateway does not know."""
+    waiting: int | None = None
     alias_of: str | None = None
 
 
@@ -33,27 +34,37 @@ def choices(found: Sequence[Model], now: str | None) -> list[Choice]:
 
 def _model(row: dict[str, Any]) -> Model:
     sources = [source for source in row.get("sources") or () if isinstance(source, dict)]
-    latencies = [source["latency_ms"] for source in sources if isinstance(source.get("latency_ms"), int | float)]
+    load = row.get("load")
+    load = load if isinstance(load, dict) else {}
     context = row.get("max_model_len")
     return Model(
         str(row.get("id")),
         context if isinstance(context, int) else None,
         tuple(str(source.get("source")) for source in sources),
-        min(latencies, default=None),
+        _count(load.get("running")),
+        _count(load.get("waiting")),
         row.get("alias_of"),
     )
+
+
+def _count(told: object) -> int | None:
+    return told if isinstance(told, int) else None
 
 
 def _detail(model: Model) -> str:
     parts = [f"is {model.alias_of}"] if model.alias_of else []
     if model.context_tokens:
-        parts.append(f"{short(model.context_tokens)} context")
-    if not model.replicas:
-        return " · ".join([*parts, "down"])
-    parts.append("1 replica" if len(model.replicas) == 1 else f"{len(model.replicas)} replicas")
-    if model.latency_ms is not None:
-        parts.append(f"{model.latency_ms:.0f} ms")
-    return " · ".join([*parts, "up"])
+        parts.append(short(model.context_tokens))
+    parts.append(f"{len(model.replicas)} up" if model.replicas else "down")
+    if model.replicas and model.running is not None:
+        parts.append(_load(model.running, model.waiting or 0))
+    return " · ".join(parts)
+
+
+def _load(running: int, waiting: int) -> str:
+    if not running and not waiting:
+        return "idle"
+    return f"{running} running, {waiting} waiting" if waiting else f"{running} running"
 
 
 def short(tokens: int) -> str:

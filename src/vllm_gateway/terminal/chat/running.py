@@ -1,19 +1,18 @@
 """Starts the chat: something is seen at once, and everything else follows."""
 
-import io
 import sys
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from vllm_gateway.terminal.chat.plain import make_plain
-from vllm_gateway.terminal.chat.skeleton import held, skeleton
+from vllm_gateway.terminal.chat.skeleton import skeleton
+from vllm_gateway.terminal.first_frame import first_frame
+from vllm_gateway.terminal.plain import make_plain
 from vllm_gateway.terminal.settings import Profile, TerminalSettings
 
 if TYPE_CHECKING:
     from vllm_gateway.terminal.chat.app import ChatApp
 
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?1049l\x1b[?25h"
 INSTALL = "pip install 'vllm-gateway[tui]'"
 
 
@@ -36,16 +35,9 @@ def run(wishes: Wishes) -> int:
     if not (sys.stdin.isatty() and terminal is not None and terminal.isatty()):
         sys.stderr.write("The chat needs a terminal. For scripts there is: vllm-gateway ask\n")
         return 1
-    if isinstance(terminal, io.TextIOWrapper):
-        make_plain(terminal)
-    with held(sys.stdin):
-        terminal.write(_ENTER + skeleton())
-        terminal.flush()
-        try:
-            return _made(wishes).run() or 0
-        finally:
-            terminal.write(_LEAVE)
-            terminal.flush()
+    make_plain(terminal)
+    with first_frame(terminal, sys.stdin, skeleton()):
+        return _made(wishes).run() or 0
 
 
 def _made(wishes: Wishes) -> "ChatApp":

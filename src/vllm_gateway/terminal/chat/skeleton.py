@@ -1,10 +1,6 @@
 """The first frame: the boxes of the chat, drawn without the library that draws all others."""
 
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
 
 _PROMPT_LINES = 3
 _LEAST_COLUMNS = 20
@@ -19,26 +15,6 @@ def skeleton(size: tuple[int, int] | None = None) -> str:
     transcript = lines - 1 - _PROMPT_LINES
     rows = [*_box("New chat", columns, transcript), *_box("Message", columns, _PROMPT_LINES)]
     return "\r\n".join(rows)
-
-
-@contextmanager
-def held(keyboard: TextIO) -> Iterator[None]:
-    """Keep what is typed from now on as it is typed, Enter as Enter and unseen, until somebody reads it."""
-    if sys.platform == "win32":
-        yield
-        return
-    import termios  # noqa: PLC0415 - there is none on Windows
-
-    number = keyboard.fileno()
-    before = termios.tcgetattr(number)
-    now = termios.tcgetattr(number)
-    now[0] &= ~termios.ICRNL
-    now[3] &= ~(termios.ECHO | termios.ICANON)
-    termios.tcsetattr(number, termios.TCSANOW, now)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(number, termios.TCSADRAIN, before)
 
 
 def _box(title: str, columns: int, lines: int) -> list[str]:

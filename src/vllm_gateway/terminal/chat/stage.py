@@ -26,9 +26,8 @@ from vllm_gateway.terminal.chat.words.entry import Entry, Kind, State
 from vllm_gateway.terminal.chat.words.look import Look
 from vllm_gateway.terminal.cleaning import clean
 from vllm_gateway.terminal.keys import CHAT
+from vllm_gateway.terminal.slow_terminal import LOOK_S, Patience
 
-_FRAME_S = 1 / 12
-"""How often an answer that grows is drawn."""
 _IDLE_SHARE = 8
 """After drawing, so many times as long is left to everything else."""
 _DRAFT_S = 0.3
@@ -44,6 +43,8 @@ class Stage(App[int]):
     AUTO_FOCUS = "Prompt"
     CSS = """
     Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 60%; }
+    ModalScreen:ansi { background: transparent; }
     Transcript {
         border: round $border-blurred; padding: 0 1;
         border-title-color: $text-primary; border-subtitle-color: $text-muted;
@@ -71,6 +72,7 @@ class Stage(App[int]):
         self._worker: Worker[None] | None = None
         self._is_leaving = False
         self._is_dirty = False
+        self._patience = Patience(self)
         self._next_frame = 0.0
         self._saving: Timer | None = None
         self._draft_of = chat.session
@@ -102,7 +104,7 @@ class Stage(App[int]):
         self.transcript.show(self.chat.entries)
         self.prompt.put(self.drafts.read(self.chat.session))
         self.prompt.focus()
-        self.set_interval(_FRAME_S, self._frame)
+        self.set_interval(LOOK_S, self._frame)
         self.run_worker(self.link.watch(), group="link", exit_on_error=False)
         self.tell_state()
         self.opened()
@@ -214,7 +216,8 @@ class Stage(App[int]):
     def _frame(self) -> None:
         """Draw the answer as far as it has come, unless that was just done."""
         turn = self._turn
-        if turn is None:
+        self._patience.look()
+        if turn is None or self._patience.is_waiting:
             return
         now = self.clock.now()
         if now < self._next_frame:

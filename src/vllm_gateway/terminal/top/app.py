@@ -15,6 +15,7 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from vllm_gateway.clock import Clock
+from vllm_gateway.terminal import slow_terminal
 from vllm_gateway.terminal.themes import Themes
 from vllm_gateway.terminal.themes.chooser import ThemeChooser
 from vllm_gateway.terminal.themes.wearing import LOOK_S, Wardrobe
@@ -25,8 +26,8 @@ from vllm_gateway.terminal.top.canvas import Canvas
 from vllm_gateway.terminal.top.feed import Feed, NoFleet
 from vllm_gateway.terminal.top.glyphs import PLAIN, UNICODE, Glyphs
 from vllm_gateway.terminal.top.history import History
-from vllm_gateway.terminal.top.ink import drawable, filled
-from vllm_gateway.terminal.top.layout import PRESETS, Place, laid_out, painted
+from vllm_gateway.terminal.top.ink import drawable
+from vllm_gateway.terminal.top.layout import PRESETS, Place, laid_out, outlined, painted
 from vllm_gateway.terminal.top.picture import Picture, ReplicaRow, RequestRow
 from vllm_gateway.terminal.top.scene import Cursor, Scene, key_of
 from vllm_gateway.terminal.top.view import SORTS, View
@@ -126,6 +127,7 @@ class Top(App[None]):
         self._wardrobe.dress()
         self.query_one(Canvas).focus()
         self.set_interval(LOOK_S, self._wardrobe.look)
+        self.set_interval(slow_terminal.LOOK_S, slow_terminal.Patience(self).look)
         with contextlib.suppress(NotImplementedError, RuntimeError, AttributeError):  # Windows, or another thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._wardrobe.read_again)
         self._keep_looking()
@@ -353,10 +355,12 @@ class Top(App[None]):
             return
         scene, width, room = self._scene(), canvas.size.width, max(canvas.size.height - 2, 1)
         places = laid_out(self._status.preset, width, room)
-        status, middle = self._status, [filled([], width, scene.ink("text"))] * room
+        status = self._status
         if self._picture is not None:
             middle = painted(scene, places, room)
         elif (fault := status.fault) is not None:
             status, middle = replace(status, fault=None), paint_fault(scene, fault, width, room)
+        else:
+            middle = outlined(scene, places, room)
         lines = [paint_header(scene, status, width), *middle, paint_keys(scene, width)]
         canvas.show(drawable(lines, self._glyphs), ground=scene.palette.background)

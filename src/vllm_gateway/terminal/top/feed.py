@@ -80,7 +80,7 @@ class Feed:
 def _sentence(fault: Fault, url: str) -> str:
     """Return what a person can do something with."""
     if not isinstance(fault, Refused):
-        return f"No gateway answers at {url}: {fault}"
+        return str(fault) if url in str(fault) else f"{url}: {fault}"
     if fault.status == HTTPStatus.UNAUTHORIZED:
         return f"{url} wants the admin key (auth.admin_key). Give it with --admin-key or GATEWAY_AUTH__ADMIN_KEY."
     if fault.status == HTTPStatus.NOT_FOUND and fault.code == "not_found":

@@ -1,9 +1,10 @@
 """Which boxes are on the screen, and where: presets, as btop has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from vllm_gateway.terminal.top.boxes import PAINTERS
+from vllm_gateway.terminal.top.boxes.frame import framed
 from vllm_gateway.terminal.top.ink import Line, Piece
 from vllm_gateway.terminal.top.scene import Scene
 
@@ -11,6 +12,7 @@ LEAST_LINES = 4
 """A box with fewer shows nothing."""
 LEAST_COLUMNS = 24
 _SUMMARY_COLUMNS = 38
+_TITLES = {"speed": "tokens per second"}
 
 
 class Band(NamedTuple):
@@ -62,9 +64,23 @@ def laid_out(preset: int, width: int, height: int) -> list[Place]:
 
 def painted(scene: Scene, places: Sequence[Place], height: int) -> list[Line]:
     """Return the lines of the whole screen."""
+    return _filled(places, height, lambda place: PAINTERS[place.box](scene, place.width, place.height))
+
+
+def outlined(scene: Scene, places: Sequence[Place], height: int) -> list[Line]:
+    """Return them while there is no picture yet: boxes in which nothing is told."""
+
+    def outline(place: Place) -> list[Line]:
+        title = _TITLES.get(place.box, place.box)
+        return framed(scene, [], place.width, place.height, title=title, color="div_line")
+
+    return _filled(places, height, outline)
+
+
+def _filled(places: Sequence[Place], height: int, paint: Callable[[Place], list[Line]]) -> list[Line]:
     lines: list[Line] = [[] for _ in range(height)]
     for place in places:
-        for at, line in enumerate(PAINTERS[place.box](scene, place.width, place.height), place.y):
+        for at, line in enumerate(paint(place), place.y):
             lines[at] += line
     return [_joined(line) for line in lines]
 

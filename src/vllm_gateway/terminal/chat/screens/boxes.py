@@ -18,7 +18,7 @@ class Boxed(ModalScreen[Result | None]):
     AUTO_FOCUS = "*"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close", priority=True)]
     DEFAULT_CSS = """
-    Boxed { align: center middle; background: $background 60%; }
+    Boxed { align: center middle; }
     Boxed > #box {
         width: 76; max-width: 96%; height: auto; max-height: 94%;
         border: round $border; background: $background; padding: 0 1; scrollbar-size-vertical: 1;

@@ -1,0 +1,14 @@
+"""Where this machine reaches its own servers."""
+
+import pytest
+
+from vllm_gateway.settings.own_url import own_url
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80"), ("10.0.0.1", "http://10.0.0.1:80")],
+)
+def test_whoever_listens_everywhere_is_asked_on_this_machine(host: str, url: str) -> None:
+    """`0.0.0.0` is an address to listen on, not one to ask."""
+    assert own_url(host, 80) == url
