@@ -27,6 +27,11 @@ class Allowance:
     concurrent: int = 0
     """Requests at the same time."""
 
+    @property
+    def has_tokens(self) -> bool:
+        """Say whether it bounds tokens."""
+        return bool(self.tokens_per_minute or self.tokens_per_day)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

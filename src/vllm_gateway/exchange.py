@@ -186,9 +186,9 @@ class Keeping:
     """What is said in this request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """What the body asks for, as far as the gateway must know it."""
+    """What the body asks for, as far as the gateway must know it. Nobody changes it; to freeze it takes 2 µs."""
 
     path: str
     """The route of the replica that answers it."""

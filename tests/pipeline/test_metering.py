@@ -72,7 +72,7 @@ def made(**limits: object) -> tuple[Metering, MemoryLimiter, HandClock]:
 
 async def run(metering: Metering, one: Exchange, relay: Callable[[Asked], Awaitable[None]], **fields: object) -> None:
     """Have a chat metered."""
-    await metering.relay(one, asked(**fields), relay, model="m", max_model_len=4096)
+    await metering.relay(one, asked(**fields), relay, model="m", max_model_len=lambda: 4096)
 
 
 async def test_without_limits_nothing_is_told_and_nothing_is_asked_for() -> None:

@@ -209,14 +209,14 @@ async def test_when_the_only_replica_dies_nobody_waits_for_it() -> None:
 
 async def test_who_waits_at_the_end_is_answered_or_told() -> None:
     """A gateway that stops lets them go on for `drain_s`, and tells the rest."""
-    async with Small(1, fast(), drain_s=3) as (sim, door):
+    async with Small(1, fast(ttft_ms=400), drain_s=3) as (sim, door):
         sim.faults.add(["wedge"])
         tasks = [asking(door) for _ in range(4)]
         await until(lambda: len(door.parts.ledger.live) == 4 and len(asked(sim)) == 1)
         door.stop()
         await until(lambda: door.parts.pipeline.is_draining)
         await sim.faults.clear()
-        await until(lambda: len(asked(sim)) == 2)
+        await until(lambda: len(asked(sim)) >= 2)
         sim.faults.add(["wedge"])
         codes = sorted([(await task).status_code for task in tasks])
     assert codes[0] == 200

@@ -28,14 +28,24 @@ class Door:
     def __init__(self, operations: Mapping[str, Operation], lane: Lane, house: ASGIApp, *, max_body_bytes: int) -> None:
         self._operations = {path: each for path, each in operations.items() if "{" not in path}
         self._patterns = [_Pattern(path, each) for path, each in operations.items() if "{" in path]
+        self._ways = {path.encode(): Way(each, "", lane) for path, each in self._operations.items()}
         self._lane = lane
         self._house = house
         self._max_body_bytes = max_body_bytes
 
-    def find_way(self, path: str) -> Way | None:
-        """Return where a POST goes that replicas answer."""
-        operation, target = self._find(path)
-        return None if operation is None else Way(operation, target, self._lane)
+    def find_way(self, target: bytes) -> Way | None:
+        """Return where a POST goes that replicas answer, given the target of its request line.
+
+        What must be decoded first is left to the server.
+        """
+        way = self._ways.get(target)
+        if way is not None:
+            return way
+        path = target.partition(b"?")[0]
+        if path[:1] != b"/" or b"%" in path:
+            return None
+        operation, named = self._find(path.decode("latin-1"))
+        return None if operation is None else Way(operation, named, self._lane)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request where it belongs. Only the path of the request line counts, never the `Host` header."""

@@ -16,11 +16,12 @@ from vllm_gateway.edge.lane import CLOSE_EXTENSION
 from vllm_gateway.edge.old_callers import without_chunks
 from vllm_gateway.exchange import Headers
 
-FindWay = Callable[[str, Headers], Way | None]
-"""Returns where a POST to a path goes that need not pass the ASGI application; None: it has to."""
+FindWay = Callable[[bytes, Headers], Way | None]
+"""Returns where a POST to a target goes that need not pass the ASGI application; None: it has to."""
 
 LINGER_S = 1.0
 """How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
+_LOOK_S = 1.0
 _MOST_WAITING = 16
 """Requests of one connection that may wait for the one before; with more, it is not read from, as uvicorn does."""
 _CHUNK_BYTES = 16
@@ -64,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _is_begun = False
     """The first byte of a request was read, the last was not."""
     _is_in_head = True
+    _is_1_0 = False
     _refusal: HeadRefused | None = None
     """Why what was read is not answered."""
     _is_refused = False
@@ -73,6 +75,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | ExpressCall | None = None
     """The request that is being answered; uvicorn itself remembers only the one that came last."""
     _lateness: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
+    """When the last answer ended, on the loop's clock."""
+    _idleness: asyncio.TimerHandle | None = None
+    """Looks now and then whether the connection is used."""
     _is_ending = False
     """The next answer is the last one."""
     is_old = True
@@ -101,7 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
             # would take the body for another protocol's.
             head, blank, body = data.partition(b"\r\n\r\n")
             self._is_ascii = (self._is_ascii or not self._is_begun) and head.isascii()
-            data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
+            if b"\nupgrade" in head.lower():
+                data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
         else:
             self._wrapping_bytes += len(data)
         super().data_received(data)
@@ -152,7 +159,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        cycle = self.cycle
+        if not isinstance(cycle, ExpressCall):
+            super().on_message_complete()
+        elif not cycle.response_complete:
+            cycle.more_body = False
+            cycle.set()
         self._is_begun = False
         self._is_in_head = True
         self._is_ascii = False  # of a head that came behind this message in the same read nothing is known
@@ -162,8 +174,33 @@ class BoundedProtocol(HttpToolsProtocol):
             self._forget_time()
 
     @override
+    def on_response_complete(self) -> None:
+        """Go on to the next request. A connection that is used again and again sets no timer for each of them."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idleness is None:
+            self._idleness = self.loop.call_later(self.timeout_keep_alive, self._be_idle)
+
+    def _be_idle(self) -> None:
+        """Close a connection on which nothing was asked for long enough."""
+        self._idleness = None
+        if self.transport.is_closing():
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if not self._is_begun and self._is_idle() and left_s <= 0:
+            self.transport.close()
+        else:
+            self._idleness = self.loop.call_later(max(left_s, _LOOK_S), self._be_idle)
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._idleness is not None:
+            self._idleness.cancel()
         self._forget_time()
         self._abandon()
 
@@ -201,7 +238,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
             raise too_large(self.max_head_bytes)
-        check_head(self.url, self.parser.get_http_version(), self.headers)
+        version = self.parser.get_http_version()
+        check_head(self.url, version, self.headers)
+        self._is_1_0 = version == "1.0"
         if not self._is_ascii:
             check_ascii(self.headers)
         if self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers):
@@ -210,10 +249,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _find_way(self) -> Way | None:
         """Return where a request goes that need not pass the ASGI application."""
         find = type(self).find_way
-        path = self.url.partition(b"?")[0]
-        if find is None or path[:1] != b"/" or b"%" in path or self.parser.get_method() != b"POST":
+        if find is None or self._is_1_0 or self.parser.get_method() != b"POST":
             return None
-        return find(path.decode(), self.headers) if self.parser.get_http_version() == "1.1" else None
+        return find(self.url, self.headers)
 
     def _make_scope(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -244,9 +282,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_ending:
             cycle.keep_alive = False
         if isinstance(cycle, ExpressCall):
-            task = self.loop.create_task(cycle.run())
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            cycle.begin(self.tasks)
             return
         if cycle.scope["http_version"] == "1.0":
             app = without_chunks(app, cycle)

@@ -89,6 +89,19 @@ class ExpressCall:
     response_complete = False
     is_late = False
     """The time for the body is over."""
+    _size = 0
+    _most_bytes = HIGH_WATER_BYTES
+    """So much of the body may come before it is wanted."""
+    _running: "asyncio.Task[None] | None" = None
+    _news: "asyncio.Future[None] | None" = None
+    """What is waited for while more of the body is wanted, or the end of the connection."""
+    _task: "asyncio.Task[Any] | None" = None
+    """What is cancelled when the caller leaves."""
+    _flow: Flow | None = None
+    _head: tuple[int, Headers] | None = None
+    _is_chunked = False
+    _is_ended = False
+    _held_bytes = 0
 
     def __init__(self, connection: Connection, way: Way, *, query: bytes, keep_alive: bool) -> None:
         """Take a request whose head was read."""
@@ -102,20 +115,14 @@ class ExpressCall:
         self._query = query
         self._waits_for_leave = connection.expect_100_continue
         self._parts: list[bytes] = []
-        self._size = 0
-        self._most_bytes = HIGH_WATER_BYTES
-        """So much of the body may come before it is wanted."""
-        self._news: asyncio.Future[None] | None = None
-        """What is waited for while more of the body is wanted, or the end of the connection."""
-        self._task: asyncio.Task[Any] | None = None
-        """What is cancelled when the caller leaves."""
-        self._flow: Flow | None = None
-        self._head: tuple[int, Headers] | None = None
-        self._is_chunked = False
-        self._is_ended = False
         self._held: list[bytes] = []
         """An answer of known length waits for its end: then it leaves in one piece."""
-        self._held_bytes = 0
+
+    def begin(self, tasks: "set[asyncio.Task[None]]") -> None:
+        """Have it answered by a task of its own, which is kept among `tasks`."""
+        self._running = self._loop.create_task(self.run())  # its server looks after it
+        self._tasks = tasks
+        tasks.add(self._running)
 
     async def run(self) -> None:
         """Answer it, whatever happens."""
@@ -138,6 +145,8 @@ class ExpressCall:
         finally:
             if not self.response_complete:
                 self._transport.close()
+            if self._running is not None:
+                self._tasks.discard(self._running)
 
     # what the connection tells
 
@@ -251,7 +260,7 @@ class ExpressCall:
         self.is_started = self.response_started = True
         headers = self._connection.server_headers() + headers
         names = dict(headers)
-        if names.get(b"connection", b"").lower() == b"close":
+        if b"connection" in names:  # all that we ever say there is that it will be closed
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append(_CLOSE)
@@ -264,7 +273,8 @@ class ExpressCall:
         """Send a part of a stream at once; keep a part of an answer of known length, as long as that is small."""
         if self._is_chunked:
             if data and not self.is_gone:
-                self._transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(data), data))
+                head = b"" if self._head is None else self._take_head()
+                self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
             return
         self._held.append(data)
         self._held_bytes += len(data)
@@ -345,8 +355,12 @@ def head_of(status: int, headers: Headers) -> bytes:
     Raises:
         ValueError: a header holds the end of a line, which would let it say more than one header.
     """
-    lines = [b"%b: %b\r\n" % header for header in headers]
-    head = b"".join([STATUS_LINE[status], *lines, b"\r\n"])
-    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+    parts = [STATUS_LINE[status]]
+    for name, value in headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"\r\n")
+    head = b"".join(parts)
+    lines = len(headers) + 2
+    if head.count(b"\n") != lines or head.count(b"\r") != lines:
         raise ValueError("a header of the reply is more than one line")
     return head

@@ -144,9 +144,15 @@ class Lane:
             trail=Trail(self._clock.now, now),
         )
         sink.exchange = exchange
-        run = self._run_audibly if operation.has_heartbeat and self._heartbeat_s else self._run
+        is_audible = operation.has_heartbeat and self._heartbeat_s
         try:
-            await run(exchange, sink, caller)
+            try:
+                await (self._run_audibly(exchange, sink) if is_audible else self._pipeline.run(exchange, sink))
+            except GatewayError as error:
+                write_fault(error, exchange, sink)
+                if isinstance(error, BodyTooLarge):
+                    await sink.flush(is_more_to_come=True)
+                    await caller.discard_body()
             await sink.finish()
             if sink.is_cut:
                 await caller.left()
@@ -156,23 +162,14 @@ class Lane:
         finally:
             caller.forget()
 
-    async def _run_audibly(self, exchange: Exchange, sink: Outlet, caller: Caller) -> None:
+    async def _run_audibly(self, exchange: Exchange, sink: Outlet) -> None:
         """Answer, and say now and then that somebody is there."""
         audible = Heartbeat(exchange, sink, every_s=self._heartbeat_s, clock=self._clock)
         self._deadlines.add(audible)
         try:
-            await self._run(exchange, sink, caller, audible)
+            await self._pipeline.run(exchange, audible)
         finally:
             self._deadlines.remove(audible)
-
-    async def _run(self, exchange: Exchange, sink: Outlet, caller: Caller, audible: Heartbeat | None = None) -> None:
-        try:
-            await self._pipeline.run(exchange, audible or sink)
-        except GatewayError as error:
-            write_fault(error, exchange, sink)
-            if isinstance(error, BodyTooLarge):
-                await sink.flush(is_more_to_come=True)
-                await caller.discard_body()
 
     async def close(self) -> None:
         """Watch no caller any more."""

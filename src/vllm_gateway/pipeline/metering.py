@@ -23,11 +23,13 @@ from vllm_gateway.upstream.deadlines import Deadlines
 Relay = Callable[[Asked], Awaitable[None]]
 """Has something answered."""
 _SPENT = "The tokens for today are spent. Try again after midnight UTC."
+NO_TOKENS = WorstCase(0, 0)
+"""Of a request whose tokens nobody counts."""
 _LEAST_MORE = 64
 """Tokens that are reserved at once for a stream that runs over; asking for each one would cost more than it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grant:
     """What was reserved for one exchange."""
 
@@ -61,7 +63,7 @@ class Metering:
         relay: Relay,
         *,
         model: str,
-        max_model_len: int | None,
+        max_model_len: Callable[[], int | None],
         hands_back: Callable[[str, GatewayError], Sequence[str]] = lambda _model, _error: (),
     ) -> None:
         """Have `asked` relayed, within the limits.
@@ -72,8 +74,10 @@ class Metering:
         Raises:
             LimitReached: it is more than may be used now.
         """
-        case = worst_case(asked, self._settings, max_model_len=max_model_len)
-        meters = self._meters.of(scope(exchange, self._settings), exchange.caller.allowance, model, case.tokens)
+        allowance, case = exchange.caller.allowance, NO_TOKENS
+        if self._meters.counts_tokens(allowance, model):
+            case = worst_case(asked, self._settings, max_model_len=max_model_len())
+        meters = self._meters.of(scope(exchange, self._settings), allowance, model, case.tokens)
         if not meters:
             await relay(asked)
             return
@@ -109,12 +113,14 @@ class Metering:
             exchange.trail.limit = _told(grant.meters[reserved.refused_by])
             raise refusal(reserved, grant.meters)
 
-    async def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
-        if any(meter.of == "tokens" for meter in grant.meters):
+    def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> Awaitable[None]:
+        if grant.case is not NO_TOKENS and any(meter.of == "tokens" for meter in grant.meters):
             asked = telling_usage(asked)
         if not asked.tells_usage or all(meter.kind is not Kind.BUDGET for meter in grant.meters):
-            await relay(asked)
-            return
+            return relay(asked)
+        return self._relay_watched(exchange, asked, relay, grant)
+
+    async def _relay_watched(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
         overrun = Overrun(exchange, grant, self._limiter, self._tasks)
         self._deadlines.add(overrun)
         try:

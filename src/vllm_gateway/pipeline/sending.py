@@ -1,6 +1,6 @@
 """From what is asked to an answer: routed to those who serve the model, and relayed."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -99,22 +99,22 @@ class Sending:
 
     async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
         """Have a kept answer given, within the limits."""
-        await self._metering.relay(exchange, asked, give, model=model, max_model_len=max_model_len(model, serving))
+        length = partial(max_model_len, model, serving)
+        await self._metering.relay(exchange, asked, give, model=model, max_model_len=length)
 
-    async def _relay_new(
+    def _relay_new(
         self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, sink: Sink
-    ) -> None:
+    ) -> Awaitable[None]:
         """Have one of `serving` answer, within the limits."""
         if self._screening is None and not self._metering.concerns(exchange):
-            await self._relay_as(exchange, model, serving, asked, sink)  # by far the most common, and the shortest way
-            return
+            return self._relay_as(exchange, model, serving, asked, sink)  # by far the most common, and the shortest way
         relay = partial(self._relay_screened, exchange, model, serving, sink)
-        await self._metering.relay(
+        return self._metering.relay(
             exchange,
             asked,
             relay,
             model=model,
-            max_model_len=max_model_len(model, serving),
+            max_model_len=partial(max_model_len, model, serving),
             hands_back=self._falling_back.others,
         )
 
@@ -152,15 +152,14 @@ class Sending:
                 return
         raise RouteUnsupported(f"No model server offers {asked.path}.")
 
-    async def _with_stand_ins(self, exchange: Exchange, asked: Asked, sink: Sink, answer: Answer) -> None:
+    def _with_stand_ins(self, exchange: Exchange, asked: Asked, sink: Sink, answer: Answer) -> Awaitable[None]:
         if not self._falling_back.is_needed:
-            await answer(asked)
-            return
+            return answer(asked)
 
         async def stand_in(other: Asked) -> None:
             await answer(replace(other, is_stand_in=True))
 
-        await self._falling_back.answer(exchange, asked, sink, first=answer, other=stand_in)
+        return self._falling_back.answer(exchange, asked, sink, first=answer, other=stand_in)
 
     def _choices(self, exchange: Exchange, asked: Asked) -> list[tuple[str, str | None]] | None:
         """Return the models that may be meant, each with its route; None when there is nothing to choose."""
@@ -169,15 +168,13 @@ class Sending:
         table = self._table.within(exchange.caller.models)
         return table.find_all(self._pool.replicas, route=asked.route) or None
 
-    async def _relay_screened(
+    def _relay_screened(
         self, exchange: Exchange, model: str, serving: list[Replica], sink: Sink, asked: Asked
-    ) -> None:
+    ) -> Awaitable[None]:
         """Relay what metering has let through, past the deny-list."""
-        relay = partial(self._relay_as, exchange, model, serving)
         if self._screening is None:
-            await relay(asked, sink)
-        else:
-            await self._screening.relay(exchange, asked, sink, relay)
+            return self._relay_as(exchange, model, serving, asked, sink)
+        return self._screening.relay(exchange, asked, sink, partial(self._relay_as, exchange, model, serving))
 
     async def _relay_as(self, exchange: Exchange, model: str, serving: list[Replica], asked: Asked, sink: Sink) -> None:
         if self._is_written_down and not asked.tells_usage:

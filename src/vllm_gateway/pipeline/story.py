@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from vllm_gateway.admission.keys.ring import Keys
@@ -102,18 +102,21 @@ class Pipeline:
             self._explaining.begin(exchange)
         await self._tell(exchange, asked, sink)
 
-    async def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
+    def _tell(self, exchange: Exchange, asked: Asked, sink: Sink) -> Awaitable[None]:
         """Have it answered by whoever knows how."""
         if asked.saying is not None:
-            await self._turns.answer(exchange, asked, asked.saying, sink)
-        elif asked.keeping is not None:
-            await self._responses.answer(exchange, asked, asked.keeping, sink)
-        elif asked.reply is not None and not asked.stream:
-            held = Held(sink)
-            await self._sending.send(exchange, asked, held)
-            held.release(asked.reply(held.seen) if exchange.status == HTTPStatus.OK else None)
-        else:
-            await self._sending.send(exchange, asked, sink)
+            return self._turns.answer(exchange, asked, asked.saying, sink)
+        if asked.keeping is not None:
+            return self._responses.answer(exchange, asked, asked.keeping, sink)
+        if asked.reply is not None and not asked.stream:
+            return self._tell_anew(exchange, asked, asked.reply, sink)
+        return self._sending.send(exchange, asked, sink)
+
+    async def _tell_anew(self, exchange: Exchange, asked: Asked, reply: Callable[[bytes], bytes], sink: Sink) -> None:
+        """Have it answered in another shape than the replica's."""
+        held = Held(sink)
+        await self._sending.send(exchange, asked, held)
+        held.release(reply(held.seen) if exchange.status == HTTPStatus.OK else None)
 
 
 def _nothing(_: Exchange) -> bool:

@@ -91,13 +91,13 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
         yield Front(with_cors(door, settings.cors_origins), find_way, pipeline, view, has_rooms)
 
 
-def _way(door: Door, path: str, _: Headers) -> Way | None:
-    return door.find_way(path)
+def _way(door: Door, target: bytes, _: Headers) -> Way | None:
+    return door.find_way(target)
 
 
-def _way_past_cors(door: Door, path: str, headers: Headers) -> Way | None:
+def _way_past_cors(door: Door, target: bytes, headers: Headers) -> Way | None:
     """Return a way for requests that are no browser's: a browser is told more than the lane says."""
-    return None if any(name == b"origin" for name, _ in headers) else door.find_way(path)
+    return None if any(name == b"origin" for name, _ in headers) else door.find_way(target)
 
 
 def _pipeline(settings: Settings, standing: Standing, sending: Sending, screening: Screening | None) -> Pipeline:
@@ -151,9 +151,9 @@ class Fronts:
         """Answer a request."""
         await self._door(scope, receive, send)
 
-    def find_way(self, path: str, headers: Headers) -> Way | None:
+    def find_way(self, target: bytes, headers: Headers) -> Way | None:
         """Return where a POST goes that need not pass the ASGI application."""
-        return self.now.find_way(path, headers)
+        return self.now.find_way(target, headers)
 
     @property
     def now(self) -> Front:

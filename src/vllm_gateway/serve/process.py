@@ -30,6 +30,9 @@ CANNOT_START = (
     TracingUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
+YOUNG_OBJECTS = 5_000
+"""So many more than before are made before Python looks for those that only hold each other. By its own default of 700
+it does so with every few requests, and finds nothing: they are all still being answered."""
 _KEEP_ALIVE_S = 75
 """How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
 request just when it is closed."""
@@ -62,6 +65,7 @@ async def serve_parts(
             await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
         gc.collect()
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
+        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
         config = server_config(settings, parts.door, find_way=parts.find_way)
         await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 

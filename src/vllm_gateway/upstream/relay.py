@@ -225,14 +225,13 @@ class Relay:
         course.tried.append(replica)
         return replica
 
-    async def _ask(self, course: _Course, replica: Replica) -> None:
+    def _ask(self, course: _Course, replica: Replica) -> Awaitable[None]:
         """Have a replica answer; when hedging is on and its first token is late, have another one answer as well."""
         hedging, asked = self._ways.hedging, course.exchange.asked
         if hedging is None or asked is None or not asked.stream or not course.untried:
-            await self._ask_one(course, replica, course.exchange, course.sink)
-            return
+            return self._ask_one(course, replica, course.exchange, course.sink)
         first = partial(self._ask_one, course, replica)
-        await hedging.race(course.exchange, course.sink, replica.route, first, partial(self._second, course))
+        return hedging.race(course.exchange, course.sink, replica.route, first, partial(self._second, course))
 
     def _second(self, course: _Course) -> Callable[[Exchange, Sink], Awaitable[None]] | None:
         """Return what asks one more replica, if there is one that has nothing to wait for."""

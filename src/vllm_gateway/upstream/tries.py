@@ -46,7 +46,7 @@ class Rooms(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """What a replica is asked."""
 
@@ -55,7 +55,7 @@ class Question:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Errand:
     """For whom it is asked, and where the answer goes."""
 

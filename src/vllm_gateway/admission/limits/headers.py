@@ -10,21 +10,26 @@ from vllm_gateway.errors import BudgetSpent, LimitReached
 from vllm_gateway.exchange import Headers
 
 _SECOND_MS = 1000
+_OPENAI = {
+    of: tuple(b"x-ratelimit-%b-%b" % (what, of.encode()) for what in (b"limit", b"remaining", b"reset"))
+    for of in ("requests", "tokens")
+}
+"""The headers of OpenAI's shape, by what is limited, in the order in which they are told."""
 _NEVER = (b"x-should-retry", b"false")
 """Keeps OpenAI's and Anthropic's libraries from sending the same again and again."""
 
 
 def limit_headers(reserved: Reserved, meters: Sequence[Meter], *, is_anthropic: bool, wall: float) -> Headers:
     """Return the headers that tell what is left. Of several limits of a kind the tightest is told."""
-    told = [each for of in ("requests", "tokens") if (each := _tightest(reserved, meters, of)) is not None]
     headers: Headers = []
-    for meter, left in told:
+    policies, states = [], []
+    for meter, left in _tightest(reserved, meters):
         headers += _anthropic(meter, left, wall) if is_anthropic else _openai(meter, left)
-    if told:
-        policies = (f'"{meter.of}";q={meter.amount};w={math.ceil(meter.window_s)}' for meter, _ in told)
-        states = (f'"{meter.of}";r={left.remaining};t={math.ceil(left.reset_s)}' for meter, left in told)
-        headers.append((b"ratelimit-policy", ", ".join(policies).encode()))
-        headers.append((b"ratelimit", ", ".join(states).encode()))
+        of = meter.of.encode()
+        policies.append(b'"%b";q=%d;w=%d' % (of, meter.amount, math.ceil(meter.window_s)))
+        states.append(b'"%b";r=%d;t=%d' % (of, left.remaining, math.ceil(left.reset_s)))
+    if policies:
+        headers += (b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(states))
     if math.isinf(reserved.retry_after_s):
         headers.append(_NEVER)
     return headers
@@ -60,17 +65,21 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
 
 
-def _tightest(reserved: Reserved, meters: Sequence[Meter], of: str) -> tuple[Meter, Left] | None:
-    found = [pair for pair in zip(meters, reserved.left, strict=True) if pair[0].of == of]
-    return min(found, key=lambda pair: pair[1].remaining / pair[0].amount, default=None)
+def _tightest(reserved: Reserved, meters: Sequence[Meter]) -> list[tuple[Meter, Left]]:
+    """Return the meter of requests and that of tokens, as far as there are any, with what is left of them."""
+    pairs = list(zip(meters, reserved.left, strict=True))
+    if len(pairs) > 1:
+        by_share = sorted(pairs, key=lambda pair: pair[1].remaining / pair[0].amount)
+        pairs = [pair for of in _OPENAI for pair in [each for each in by_share if each[0].of == of][:1]]
+    return [pair for pair in pairs if pair[0].of in _OPENAI]
 
 
 def _openai(meter: Meter, left: Left) -> Headers:
-    of = meter.of.encode()
+    limit, remaining, reset = _OPENAI[meter.of]
     return [
-        (b"x-ratelimit-limit-" + of, b"%d" % meter.amount),
-        (b"x-ratelimit-remaining-" + of, b"%d" % left.remaining),
-        (b"x-ratelimit-reset-" + of, duration(left.reset_s).encode()),
+        (limit, b"%d" % meter.amount),
+        (remaining, b"%d" % left.remaining),
+        (reset, duration(left.reset_s).encode()),
     ]
 
 

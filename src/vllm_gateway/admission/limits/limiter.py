@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vllm_gateway.admission.limits.meters import Meter
 
@@ -15,8 +14,7 @@ class LimiterAway(Exception):
     """The place where limits are counted did not answer, or not in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """What is left of one meter."""
 
     remaining: int
@@ -24,8 +22,7 @@ class Left:
     """Until all of it is there again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(NamedTuple):
     """What became of a request's wish."""
 
     left: tuple[Left, ...]

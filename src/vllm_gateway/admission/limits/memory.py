@@ -65,14 +65,15 @@ class MemoryLimiter:
         day, to_midnight_s = self._day(now)
         refused_by, longest_s, found = None, 0.0, []
         for index, meter in enumerate(meters):
-            used = self._at(meter, now, day)
+            kept = self._used.get(meter.key)
+            used = 0.0 if kept is None else _in_use(kept, meter, now, day)
             found.append(used)
             wait_s = _wait_s(meter, used, to_midnight_s)
             if wait_s > longest_s:
                 refused_by, longest_s = index, wait_s
         if refused_by is None:
             found = self._take(name, meters, found, now, day)
-        left = tuple(map(_left, meters, found, (to_midnight_s,) * len(found)))
+        left = tuple([_left(meter, used, to_midnight_s) for meter, used in zip(meters, found, strict=True)])
         return Reserved(left, refused_by, longest_s)
 
     async def settle(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> None:
@@ -115,7 +116,7 @@ class MemoryLimiter:
         return int(day), DAY_S - since_s
 
     def _at(self, meter: Meter, now: float, day: int) -> float:
-        kept = self._used.get((meter.of, meter.window_s, meter.scope))
+        kept = self._used.get(meter.key)
         return 0.0 if kept is None else _in_use(kept, meter, now, day)
 
     def _take(self, name: str, meters: Sequence[Meter], found: list[float], now: float, day: int) -> list[float]:
@@ -123,7 +124,7 @@ class MemoryLimiter:
         taken, tokens = [], 0
         for meter, before in zip(meters, found, strict=True):
             used = before + meter.cost
-            kept = self._kept(meter, now, day)
+            kept = self._used.get(meter.key) or self._new(meter, now, day)
             kept.meter, kept.used, kept.at = meter, used, day if meter.kind is Kind.BUDGET else now
             taken.append(used)
             if meter.of == "tokens":
@@ -131,17 +132,14 @@ class MemoryLimiter:
         self._open[name] = _Open(tokens, day)
         return taken
 
-    def _kept(self, meter: Meter, now: float, day: int) -> _Used:
-        key = (meter.of, meter.window_s, meter.scope)
-        kept = self._used.get(key)
-        if kept is None:
-            self._tidy(now, day)
-            kept = self._used[key] = _Used(meter)
+    def _new(self, meter: Meter, now: float, day: int) -> _Used:
+        self._tidy(now, day)
+        kept = self._used[meter.key] = _Used(meter)
         return kept
 
     def _add(self, meter: Meter, more: float, now: float, day: int) -> None:
         """Add to what is in use; what belongs to a day that is over is left alone."""
-        kept = self._used.get((meter.of, meter.window_s, meter.scope))
+        kept = self._used.get(meter.key)
         if kept is None or (meter.kind is Kind.BUDGET and kept.at != day):
             return
         kept.used = max(0.0, _in_use(kept, meter, now, day) + more)

@@ -1,6 +1,6 @@
 """Which limits a request has to keep: those of its caller, of its model, and of everybody together."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -43,6 +43,12 @@ class Meter:
     window_s: float
     """Of a rate: how long it takes until all of it is there again."""
     cost: int
+    key: tuple[str, float, str] = field(init=False, repr=False, compare=False)
+    """Names what is counted; requests of one caller have the same, whatever they cost."""
+
+    def __post_init__(self) -> None:
+        """Make the key once: a meter is looked up with every request."""
+        object.__setattr__(self, "key", (self.of, self.window_s, self.scope))
 
     @property
     def limit(self) -> str:
@@ -66,12 +72,22 @@ class Meters:
         self._of_every_caller = _parts(self._every_caller)
         self._of_models = {name: _parts(limits) for name, limits in settings.models.items()}
         self._of_all = _parts(settings.total)
+        self._are_of_tokens = _has_tokens(self._of_every_caller) or _has_tokens(self._of_all)
+        self._token_models = {name for name, parts in self._of_models.items() if _has_tokens(parts)}
         self.are_none = not (self._of_every_caller or self._of_models or self._of_all)
         """Nothing is limited but by what single keys may have of their own."""
         self._of_caller = lru_cache(_CALLERS_KEPT)(self._own)
+        self._found = lru_cache(_CALLERS_KEPT)(self._find)
 
     def of(self, scope: str, allowance: Allowance | None, model: str, tokens: int) -> tuple[Meter, ...]:
         """Return the meters of a request of `scope` to `model` that may come to `tokens`; mostly none."""
+        return self._found(scope, allowance, model, tokens if self.counts_tokens(allowance, model) else 0)
+
+    def counts_tokens(self, allowance: Allowance | None, model: str) -> bool:
+        """Say whether any limit on tokens might hold for a request."""
+        return self._are_of_tokens or model in self._token_models or (allowance is not None and allowance.has_tokens)
+
+    def _find(self, scope: str, allowance: Allowance | None, model: str, tokens: int) -> tuple[Meter, ...]:
         own = self._of_every_caller if allowance is None else self._of_caller(allowance)
         of_model = self._of_models.get(model, ())
         if not own and not of_model and not self._of_all:
@@ -88,6 +104,10 @@ class Meters:
         names = [each.name for each in fields(Allowance)]
         every = self._every_caller
         return _parts(Allowance(**{name: getattr(allowance, name) or getattr(every, name) for name in names}))
+
+
+def _has_tokens(parts: tuple[_Part, ...]) -> bool:
+    return any(of == "tokens" for _, of, _, _ in parts)
 
 
 def _parts(limits: LimitSet | Allowance) -> tuple[_Part, ...]:

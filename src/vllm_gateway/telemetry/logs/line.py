@@ -41,8 +41,11 @@ def line_of(exchange: Exchange, outcome: Outcome, *, caller: Callable[[str], str
         "queue_ms": _ms(trail.queue_s),
         "ttft_ms": None if trail.first_token_at is None else _ms(trail.first_token_at - began),
         "duration_ms": _ms(now - began),
-        "cache": next((value.decode("latin-1") for name, value in exchange.told if name == _X_CACHE), None),
+        "cache": None,
     }
+    for name, value in exchange.told:
+        if name == _X_CACHE:
+            line["cache"] = value.decode("latin-1")
     if text_bytes:
         line["body"] = exchange.body[:text_bytes].decode("utf-8", "replace")
     return line

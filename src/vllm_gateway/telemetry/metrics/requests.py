@@ -12,9 +12,10 @@ from vllm_gateway.telemetry.usage.record import used_by
 
 MOST_MODELS = 100
 MOST_KEYS = 200
+_AUTH, _READ, _ROUTE, _CONNECT = ("auth",), ("read",), ("route",), ("connect",)
+_X_CACHE = b"x-cache"
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _WHOLE = frozenset(each.value for each in (Outcome.OK, Outcome.OK_RETRIED, Outcome.OK_RESUMED))
-_X_CACHE = b"x-cache"
 
 
 class Requests:
@@ -111,13 +112,13 @@ class Requests:
     def _see_steps(self, exchange: Exchange) -> None:
         trail, observe = exchange.trail, self._overhead.observe
         if trail.auth_s is not None:
-            observe(("auth",), trail.auth_s)
+            observe(_AUTH, trail.auth_s)
         if trail.read_s is not None:
-            observe(("read",), trail.read_s)
+            observe(_READ, trail.read_s)
         if trail.route_s is not None:
-            observe(("route",), trail.route_s)
+            observe(_ROUTE, trail.route_s)
         if trail.connect_s is not None:
-            observe(("connect",), trail.connect_s)
+            observe(_CONNECT, trail.connect_s)
         if trail.queue_s:
             self._queue_waits.observe((), trail.queue_s)
 

@@ -45,11 +45,13 @@ class Histogram:
 
     def observe(self, labels: Labels, value: float) -> None:
         """Take a value in."""
-        row = self.series.get(labels)
-        if row is None:
-            row = self.series[labels] = [0.0] * (len(self._bounds) + 2)
+        row = self.series.get(labels) or self._new(labels)
         row[0] += value
         row[bisect_left(self._bounds, value) + 1] += 1
+
+    def _new(self, labels: Labels) -> list[float]:
+        row = self.series[labels] = [0.0] * (len(self._bounds) + 2)
+        return row
 
 
 def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
