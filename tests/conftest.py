@@ -1,6 +1,7 @@
 """What all tests share: the event loop that the gateway runs on, the lane, and patience with a slow machine."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
@@ -21,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the replica that dies do so as often as one likes, and all tests take one lane."""
     parser.addoption("--rounds", type=int, default=1, help="how often a real replica is killed in mid-stream")
     parser.addoption("--lane", choices=lanes.LANES, help="the only lane; without it express, and both where marked so")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run half as many processes again as there are cores: tests of servers wait as long as they compute."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

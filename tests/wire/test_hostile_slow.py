@@ -64,7 +64,10 @@ async def test_a_slow_head_is_refused(at_once: bytes, slowly: bytes) -> None:
 async def test_a_silent_connection_is_closed(sent: bytes) -> None:
     """B-02: who connects and asks nothing is sent away without a word, so that nothing is taken for an answer."""
     async with fleet(timeouts={"request_head_s": LIMIT_S}) as (_, door):
-        answer, _ = await trickle(door, sent, sent * 100)
+        try:
+            answer, _ = await trickle(door, sent, sent * 100)
+        except* ConnectionResetError:  # a line was on its way that nobody read any more
+            answer = b""
     assert answer == b""
 
 
