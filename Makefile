@@ -67,7 +67,7 @@ format: .venv/dev.stamp  ## put the code into its form
 	@$(BIN)/ruff format
 
 test-servers: .venv/dev.stamp  ## pass the tests that need servers or a browser (redis-server, postgresql, prometheus and chromium must be installed)
-	@$(BIN)/pytest -m servers tests $(ARGS)
+	@$(BIN)/pytest -n auto -m servers tests $(ARGS)
 
 test-real-vllm: .venv/dev.stamp  ## build a real vLLM for this CPU (some GB, once) and pass the tests through it
 	@scripts/real_vllm_env.sh
