@@ -116,3 +116,16 @@ async def test_http_1_0_is_answered_and_closed() -> None:
         answer = await raw(door.port, b"GET /livez HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b'{"ok":true}')
+
+
+async def test_a_connection_that_is_used_no_more_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look after the time that a free connection may stay open, it is gone; until then it can be used again."""
+    monkeypatch.setattr("vllm_gateway.serve.process._KEEP_ALIVE_S", 1)
+    request = CHAT % (b"", len(BODY), BODY)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        for _ in range(2):
+            writer.write(request)
+            assert (await reader.readuntil(b"\r\n\r\n{}")).startswith(b"HTTP/1.1 200")
+        assert await asyncio.wait_for(reader.read(-1), PATIENCE_S) == b""
+        writer.close()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from vllm_gateway.admission.limits.limiter import Left, Reserved
 from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter
@@ -25,9 +26,8 @@ def limit_headers(reserved: Reserved, meters: Sequence[Meter], *, is_anthropic: 
     policies, states = [], []
     for meter, left in _tightest(reserved, meters):
         headers += _anthropic(meter, left, wall) if is_anthropic else _openai(meter, left)
-        of = meter.of.encode()
-        policies.append(b'"%b";q=%d;w=%d' % (of, meter.amount, math.ceil(meter.window_s)))
-        states.append(b'"%b";r=%d;t=%d' % (of, left.remaining, math.ceil(left.reset_s)))
+        policies.append(_policy(meter.of, meter.amount, meter.window_s))
+        states.append(b'"%b";r=%d;t=%d' % (meter.of.encode(), left.remaining, math.ceil(left.reset_s)))
     if policies:
         headers += (b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(states))
     if math.isinf(reserved.retry_after_s):
@@ -63,6 +63,11 @@ def duration(seconds: float) -> str:
         return f"{rest}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
+
+
+@lru_cache(maxsize=256)
+def _policy(of: str, amount: int, window_s: float) -> bytes:
+    return b'"%b";q=%d;w=%d' % (of.encode(), amount, math.ceil(window_s))
 
 
 def _tightest(reserved: Reserved, meters: Sequence[Meter]) -> list[tuple[Meter, Left]]:
