@@ -15,6 +15,7 @@ pytestmark = pytest.mark.both_lanes
 
 BODY = b'{"model":"scripted","messages":[],"stream":true}'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
+LAST_WORD = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 
 
@@ -108,6 +109,51 @@ async def test_an_offer_behind_another_request_is_refused() -> None:
         answer = await raw(door.port, offer * 2)
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"connection: close" in answer
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+async def test_a_body_stays_as_it_is_wherever_its_head_was_cut(monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """What looks like an offer is none in a body; one that grew by it would push out a request that nobody sent."""
+    smuggled = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"
+    body = b"\nupgrade:" * (len(smuggled) // 2) + smuggled
+    cut_heads(monkeypatch, cut)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, CHAT % (b"", len(body), body) + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert b"HTTP/1.1 404" not in answer
+
+
+@pytest.mark.parametrize("cut", [-14, -13, -12, -11, -7, -5, -4, 1, 2, 3])
+async def test_an_offer_is_ignored_wherever_its_head_was_cut(monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """A head may come in pieces, and the offer as well."""
+    offer = b"connection: upgrade\r\nupgrade: h2c\r\n"
+    request = b"GET /livez HTTP/1.1\r\nhost: x\r\n" + offer + b"\r\n"
+    cut_heads(monkeypatch, cut)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, request + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
+def cut_heads(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Have the first head of every read come in two pieces, cut so many bytes behind the beginning of its end."""
+    read = BoundedProtocol.data_received
+
+    def read_in_pieces(connection: BoundedProtocol, data: bytes) -> None:
+        end = data.find(b"\r\n\r\n") + at
+        read(connection, data[:end])
+        read(connection, data[end:])
+
+    monkeypatch.setattr(BoundedProtocol, "data_received", read_in_pieces)
+
+
+async def test_empty_lines_before_a_request_hide_nothing_of_its_head() -> None:
+    """They are allowed (RFC 9112, 2.2), and what is refused without them is refused behind them."""
+    head = b"\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\n%s\r\n"
+    offer = b"connection: upgrade\r\nupgrade: h2c\r\n"
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        assert (await raw(door.port, head % b"x: \xc3\xa9\r\n")).startswith(b"HTTP/1.1 400")
+        assert (await raw(door.port, head % offer + LAST_WORD)).startswith(b"HTTP/1.1 200")
+        assert (await raw(door.port, b"\r\n" * 40_000)).startswith(b"HTTP/1.1 431")
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:

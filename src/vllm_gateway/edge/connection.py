@@ -13,6 +13,7 @@ from vllm_gateway import codec
 from vllm_gateway.edge.express import ExpressCall, Way
 from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
+from vllm_gateway.edge.leave import Closing, without_leave
 from vllm_gateway.edge.old_callers import without_chunks
 from vllm_gateway.exchange import Headers
 
@@ -25,6 +26,7 @@ _MOST_WAITING = 16
 """Requests of one connection that may wait for the one before; with more, it is not read from, as uvicorn does."""
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
+_MOST_KEPT = len(b"\nupgrade")
 _UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
 
 
@@ -59,6 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Read since the last request ended; body bytes of the same read may be among them."""
     _is_ascii = False
     """All that was read of the head is known to be."""
+    _last_bytes = b""
+    """Read last of a head that is incomplete: its end, or an offer, may lie across two reads."""
     _wrapping_bytes = 0
     """Read of a body that is not its data."""
     _is_begun = False
@@ -97,11 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._is_in_head:
             self._head_bytes += len(data)
-            # Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser
-            # would take the body for another protocol's.
-            head, blank, body = data.partition(b"\r\n\r\n")
-            self._is_ascii = (self._is_ascii or not self._is_begun) and head.isascii()
-            data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
+            data = self._read_head(data)
         else:
             self._wrapping_bytes += len(data)
         super().data_received(data)
@@ -112,6 +112,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(too_large(self.max_head_bytes))
         elif self._lateness is None and (self._is_begun or self._is_idle()):
             self._watch_time()
+        if self._is_begun and self._is_in_head:
+            self._last_bytes = (self._last_bytes + data[-_MOST_KEPT:])[-_MOST_KEPT:]
 
     @override
     def on_message_begin(self) -> None:
@@ -193,6 +195,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """Return the headers that every reply of the server has."""
         return self.server_state.default_headers
 
+    def _read_head(self, data: bytes) -> bytes:
+        """Look at a read that begins within a head or before one; return what of it the parser gets.
+
+        Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser would
+        take the body for another protocol's. The body itself stays as it is: its length was told.
+        """
+        if not self._is_begun:
+            data, self._last_bytes, self._is_ascii = data.lstrip(b"\r\n"), b"", True  # empty lines may come before it
+        before = self._last_bytes
+        head, blank, body = (before + data).partition(b"\r\n\r\n")
+        self._is_ascii = self._is_ascii and head.isascii()
+        return (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
+
     def _check_head(self) -> None:
         """Return when there is nothing wrong with a head.
 
@@ -250,6 +265,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if cycle.scope["http_version"] == "1.0":
             app = without_chunks(app, cycle)
+        if cycle.waiting_for_100_continue:
+            app = without_leave(app, cycle, self.close_gently)
         super()._start_asgi_task(cycle, app)
 
     @override
@@ -320,20 +337,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 cycle.is_late = True
             else:
                 self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
-                cycle.transport = _Closing(self.transport, self.close_gently)
+                cycle.transport = Closing(self.transport, self.close_gently)
             cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
 
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-
-class _Closing:
-    """A transport as uvicorn's request uses it, which is closed in another way."""
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
 
 
 def bounded_protocol(

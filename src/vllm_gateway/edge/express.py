@@ -121,6 +121,8 @@ class ExpressCall:
         """Answer it, whatever happens."""
         operation, target, lane = self._way
         try:
+            if self._connection.flow.write_paused and not await self._is_read():
+                return
             await lane.run(
                 operation,
                 self,
@@ -138,6 +140,11 @@ class ExpressCall:
         finally:
             if not self.response_complete:
                 self._transport.close()
+
+    async def _is_read(self) -> bool:
+        """Wait until the caller takes the answers before this one, or has left; return whether it is still there."""
+        await self._connection.flow.drain()
+        return not self.disconnected
 
     # what the connection tells
 
@@ -192,6 +199,7 @@ class ExpressCall:
         if self._size > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
         self._task = task
+        self._connection.flow.resume_reading()  # whoever does not read does not see the caller leave
         parts, self._parts = self._parts, []
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -251,6 +259,8 @@ class ExpressCall:
         self.is_started = self.response_started = True
         headers = self._connection.server_headers() + headers
         names = dict(headers)
+        if self._waits_for_leave and self.more_body:
+            self.keep_alive = False  # nobody can know whether the body still comes, or the next request
         if names.get(b"connection", b"").lower() == b"close":
             self.keep_alive = False
         elif not self.keep_alive:
