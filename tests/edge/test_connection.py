@@ -15,6 +15,8 @@ pytestmark = pytest.mark.both_lanes
 
 BODY = b'{"model":"scripted","messages":[],"stream":true}'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
+MOST_READ_BYTES = 256 * 1024
+LONG = b"x: %s\r\n" % (b"y" * 4096)
 LAST_WORD = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 
@@ -76,6 +78,26 @@ async def test_a_caller_who_leaves_with_requests_waiting_is_noticed(
         writer.close()
         await until(lambda: not door.parts.ledger.live)
         assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [CHAT % (LONG, 1, b"x"), b"GET /livez HTTP/1.1\r\nhost: x\r\n" + LONG + b"\r\n"]
+)
+async def test_a_crowd_of_requests_waits_outside(monkeypatch: pytest.MonkeyPatch, request_bytes: bytes) -> None:
+    """No more of them are read than a read has in it, however many of those before are answered meanwhile."""
+    count, most = 6 * MOST_READ_BYTES // len(request_bytes), 0
+    read = BoundedProtocol.data_received
+
+    def counted(connection: BoundedProtocol, data: bytes) -> None:
+        nonlocal most
+        read(connection, data)
+        most = max(most, len(connection.pipeline))
+
+    monkeypatch.setattr(BoundedProtocol, "data_received", counted)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, request_bytes * count + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 ") == count + 1
+    assert most < 2 * MOST_READ_BYTES // len(request_bytes)
 
 
 async def test_nonsense_behind_a_request_ends_its_answer_and_adds_nothing() -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, ClassVar
 
 from typing_extensions import override
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -42,6 +43,19 @@ class Connections(ServerState):
         for connection in self.connections:
             if isinstance(connection, BoundedProtocol):
                 connection.end()
+
+
+class BoundedFlow(FlowControl):
+    """A connection's flow, which stands still while too many requests wait, whoever wants to go on."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    @override
+    def resume_reading(self) -> None:
+        if self.read_paused and len(self._waiting) <= _MOST_WAITING:
+            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -91,6 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        self.flow = BoundedFlow(transport, self.pipeline)
         if isinstance(self.server_state, Connections) and self.server_state.is_ending:
             self._is_ending, self.is_old = True, False
         self._watch_time()
@@ -141,7 +156,7 @@ class BoundedProtocol(HttpToolsProtocol):
             query = self.url.partition(b"?")[2]
             self._take(ExpressCall(self, way, query=query, keep_alive=self.parser.should_keep_alive()))
         self.headers = []  # trailers come here; they say nothing that anybody wants to know
-        if 0 < len(self.pipeline) <= _MOST_WAITING:
+        if self.pipeline:
             self.flow.resume_reading()  # whoever does not read does not see the caller leave
 
     @override
