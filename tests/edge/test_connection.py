@@ -15,6 +15,9 @@ pytestmark = pytest.mark.both_lanes
 
 BODY = b'{"model":"scripted","messages":[],"stream":true}'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
+MOST_READ_BYTES = 256 * 1024
+LONG = b"x: %s\r\n" % (b"y" * 4096)
+LAST_WORD = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 
 
@@ -77,6 +80,26 @@ async def test_a_caller_who_leaves_with_requests_waiting_is_noticed(
         assert door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1}
 
 
+@pytest.mark.parametrize(
+    "request_bytes", [CHAT % (LONG, 1, b"x"), b"GET /livez HTTP/1.1\r\nhost: x\r\n" + LONG + b"\r\n"]
+)
+async def test_a_crowd_of_requests_waits_outside(monkeypatch: pytest.MonkeyPatch, request_bytes: bytes) -> None:
+    """No more of them are read than a read has in it, however many of those before are answered meanwhile."""
+    count, most = 6 * MOST_READ_BYTES // len(request_bytes), 0
+    read = BoundedProtocol.data_received
+
+    def counted(connection: BoundedProtocol, data: bytes) -> None:
+        nonlocal most
+        read(connection, data)
+        most = max(most, len(connection.pipeline))
+
+    monkeypatch.setattr(BoundedProtocol, "data_received", counted)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, request_bytes * count + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 ") == count + 1
+    assert most < 2 * MOST_READ_BYTES // len(request_bytes)
+
+
 async def test_nonsense_behind_a_request_ends_its_answer_and_adds_nothing() -> None:
     """An error in the middle of an answer would be taken for a part of it."""
     async with scripted(as_replica(talk_for_ever)) as replica, gateway(replica.url) as door:
@@ -108,6 +131,51 @@ async def test_an_offer_behind_another_request_is_refused() -> None:
         answer = await raw(door.port, offer * 2)
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"connection: close" in answer
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+async def test_a_body_stays_as_it_is_wherever_its_head_was_cut(monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """What looks like an offer is none in a body; one that grew by it would push out a request that nobody sent."""
+    smuggled = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"
+    body = b"\nupgrade:" * (len(smuggled) // 2) + smuggled
+    cut_heads(monkeypatch, cut)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, CHAT % (b"", len(body), body) + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert b"HTTP/1.1 404" not in answer
+
+
+@pytest.mark.parametrize("cut", [-14, -13, -12, -11, -7, -5, -4, 1, 2, 3])
+async def test_an_offer_is_ignored_wherever_its_head_was_cut(monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """A head may come in pieces, and the offer as well."""
+    offer = b"connection: upgrade\r\nupgrade: h2c\r\n"
+    request = b"GET /livez HTTP/1.1\r\nhost: x\r\n" + offer + b"\r\n"
+    cut_heads(monkeypatch, cut)
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, request + LAST_WORD)
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
+def cut_heads(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Have the first head of every read come in two pieces, cut so many bytes behind the beginning of its end."""
+    read = BoundedProtocol.data_received
+
+    def read_in_pieces(connection: BoundedProtocol, data: bytes) -> None:
+        end = data.find(b"\r\n\r\n") + at
+        read(connection, data[:end])
+        read(connection, data[end:])
+
+    monkeypatch.setattr(BoundedProtocol, "data_received", read_in_pieces)
+
+
+async def test_empty_lines_before_a_request_hide_nothing_of_its_head() -> None:
+    """They are allowed (RFC 9112, 2.2), and what is refused without them is refused behind them."""
+    head = b"\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\n%s\r\n"
+    offer = b"connection: upgrade\r\nupgrade: h2c\r\n"
+    async with scripted(as_replica(well)) as replica, gateway(replica.url) as door:
+        assert (await raw(door.port, head % b"x: \xc3\xa9\r\n")).startswith(b"HTTP/1.1 400")
+        assert (await raw(door.port, head % offer + LAST_WORD)).startswith(b"HTTP/1.1 200")
+        assert (await raw(door.port, b"\r\n" * 40_000)).startswith(b"HTTP/1.1 431")
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:

@@ -1,6 +1,7 @@
 """The express lane: what goes past the ASGI application, and that callers see no difference."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import httptools
@@ -9,8 +10,9 @@ import pytest
 from tests.gateway import Gateway, gateway, raw
 from tests.scripted import Play, Visit, as_replica, scripted
 from tests.waiting import PATIENCE_S, until
+from vllm_gateway.edge.connection import BoundedProtocol
 from vllm_gateway.edge.express import ExpressCall, head_of
-from vllm_gateway.edge.lane import Lane
+from vllm_gateway.edge.lane import HIGH_WATER_BYTES, Lane
 from vllm_gateway.outcomes import Outcome
 
 BODY = b'{"model":"scripted","messages":[]}'
@@ -136,6 +138,25 @@ async def test_who_waits_for_leave_to_send_too_much_is_refused_at_once() -> None
 
 
 @pytest.mark.both_lanes
+@pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/v1/sessions"])
+async def test_who_got_no_leave_to_send_is_not_heard_further(path: bytes) -> None:
+    """Whether the body follows or the next request, nobody can know: one must not be taken for the other."""
+    head = post(b"expect: 100-continue\r\n", b"content-encoding: gzip\r\n").removesuffix(BODY)
+    async with scripted(well()) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, head.replace(b"/v1/chat/completions", path))
+    assert answer.startswith(b"HTTP/1.1 415")
+    assert b"connection: close\r\n" in answer
+
+
+@pytest.mark.both_lanes
+async def test_who_had_sent_all_without_leave_is_heard_further() -> None:
+    """The body came in spite of all: it is clear where the next request begins."""
+    async with scripted(well()) as replica, gateway(replica.url) as door:
+        answer = await raw(door.port, post(b"expect: 100-continue\r\n") + post(LAST))
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.both_lanes
 async def test_a_body_in_chunks_is_taken_whole() -> None:
     """However it was cut, the replica gets it in one piece, once."""
     seen: list[bytes] = []
@@ -227,6 +248,45 @@ async def test_who_leaves_with_the_answer_under_way_is_counted_once(
         await _ask_and_leave(door, STREAMED if answer is streaming else BODY)
         await until(lambda: door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1})
         await until(lambda: any(visit.closed_at for visit in replica.visits))
+
+
+@pytest.mark.both_lanes
+async def test_who_sent_much_and_leaves_is_noticed() -> None:
+    """A body that comes before it is wanted stops the reading of the connection, but only for so long."""
+
+    async def thinking(visit: Visit, _: bytes) -> None:
+        await visit.until_closed()
+
+    async with scripted(as_replica(thinking)) as replica, gateway(replica.url) as door:
+        await _ask_and_leave(door, BODY + b" " * 100_000)
+        await until(lambda: door.parts.ledger.outcomes == {Outcome.CLIENT_GONE: 1})
+
+
+@pytest.mark.both_lanes
+async def test_who_takes_no_answers_is_not_given_more_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests stand behind each other: what is not taken would be kept in memory."""
+    made: list[asyncio.Transport] = []
+    make = BoundedProtocol.connection_made
+
+    def keep(connection: BoundedProtocol, transport: asyncio.Transport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        made.append(transport)
+        make(connection, transport)
+
+    monkeypatch.setattr(BoundedProtocol, "connection_made", keep)
+    async with scripted(well()) as replica, gateway(replica.url) as door:
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", door.port))
+        reader, writer = await asyncio.open_connection(sock=slow, limit=1024)  # and no more is taken before it is read
+        writer.write(post(body=b"no JSON") * 1999 + post(LAST, body=b"no JSON"))
+        await until(lambda: made[0].get_write_buffer_size() > HIGH_WATER_BYTES)
+        for _ in range(100):
+            assert (await door.http.get("/livez")).status_code == 200
+        assert made[0].get_write_buffer_size() < 2 * HIGH_WATER_BYTES
+        answers = await asyncio.wait_for(reader.read(-1), PATIENCE_S)
+        writer.close()
+    assert answers.count(b"HTTP/1.1 400") == 2000
 
 
 async def _ask_and_leave(door: Gateway, body: bytes) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, ClassVar
 
 from typing_extensions import override
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -13,6 +14,7 @@ from vllm_gateway import codec
 from vllm_gateway.edge.express import ExpressCall, Way
 from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
+from vllm_gateway.edge.leave import Closing, without_leave
 from vllm_gateway.edge.old_callers import without_chunks
 from vllm_gateway.exchange import Headers
 
@@ -26,6 +28,7 @@ _MOST_WAITING = 16
 """Requests of one connection that may wait for the one before; with more, it is not read from, as uvicorn does."""
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
+_MOST_KEPT = len(b"\nupgrade")
 _UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
 
 
@@ -41,6 +44,19 @@ class Connections(ServerState):
         for connection in self.connections:
             if isinstance(connection, BoundedProtocol):
                 connection.end()
+
+
+class BoundedFlow(FlowControl):
+    """A connection's flow, which stands still while too many requests wait, whoever wants to go on."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    @override
+    def resume_reading(self) -> None:
+        if self.read_paused and len(self._waiting) <= _MOST_WAITING:
+            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -60,6 +76,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Read since the last request ended; body bytes of the same read may be among them."""
     _is_ascii = False
     """All that was read of the head is known to be."""
+    _last_bytes = b""
+    """Read last of a head that is incomplete: its end, or an offer, may lie across two reads."""
     _wrapping_bytes = 0
     """Read of a body that is not its data."""
     _is_begun = False
@@ -93,6 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        self.flow = BoundedFlow(transport, self.pipeline)
         if isinstance(self.server_state, Connections) and self.server_state.is_ending:
             self._is_ending, self.is_old = True, False
         self._watch_time()
@@ -103,12 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._is_in_head:
             self._head_bytes += len(data)
-            # Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser
-            # would take the body for another protocol's.
-            head, blank, body = data.partition(b"\r\n\r\n")
-            self._is_ascii = (self._is_ascii or not self._is_begun) and head.isascii()
-            if b"\nupgrade" in head.lower():
-                data = _UPGRADE.sub(b"\nx-upgrade:", head) + blank + body
+            data = self._read_head(data)
         else:
             self._wrapping_bytes += len(data)
         super().data_received(data)
@@ -119,6 +133,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(too_large(self.max_head_bytes))
         elif self._lateness is None and (self._is_begun or self._is_idle()):
             self._watch_time()
+        if self._is_begun and self._is_in_head:
+            self._last_bytes = (self._last_bytes + data[-_MOST_KEPT:])[-_MOST_KEPT:]
 
     @override
     def on_message_begin(self) -> None:
@@ -146,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
             query = self.url.partition(b"?")[2]
             self._take(ExpressCall(self, way, query=query, keep_alive=self.parser.should_keep_alive()))
         self.headers = []  # trailers come here; they say nothing that anybody wants to know
-        if 0 < len(self.pipeline) <= _MOST_WAITING:
+        if self.pipeline:
             self.flow.resume_reading()  # whoever does not read does not see the caller leave
 
     @override
@@ -230,6 +246,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """Return the headers that every reply of the server has."""
         return self.server_state.default_headers
 
+    def _read_head(self, data: bytes) -> bytes:
+        """Look at a read that begins within a head or before one; return what of it the parser gets.
+
+        Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser would
+        take the body for another protocol's. The body itself stays as it is: its length was told.
+        """
+        if not self._is_begun:
+            data, self._last_bytes, self._is_ascii = data.lstrip(b"\r\n"), b"", True  # empty lines may come before it
+        before = self._last_bytes
+        head, blank, body = (before + data).partition(b"\r\n\r\n")
+        self._is_ascii = self._is_ascii and head.isascii()
+        return (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
+
     def _check_head(self) -> None:
         """Return when there is nothing wrong with a head.
 
@@ -286,6 +315,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if cycle.scope["http_version"] == "1.0":
             app = without_chunks(app, cycle)
+        if cycle.waiting_for_100_continue:
+            app = without_leave(app, cycle, self.close_gently)
         super()._start_asgi_task(cycle, app)
 
     @override
@@ -356,20 +387,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 cycle.is_late = True
             else:
                 self.scope["extensions"][CLOSE_EXTENSION]["is_late"] = True
-                cycle.transport = _Closing(self.transport, self.close_gently)
+                cycle.transport = Closing(self.transport, self.close_gently)
             cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
 
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-
-class _Closing:
-    """A transport as uvicorn's request uses it, which is closed in another way."""
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
 
 
 def bounded_protocol(

@@ -128,6 +128,8 @@ class ExpressCall:
         """Answer it, whatever happens."""
         operation, target, lane = self._way
         try:
+            if self._connection.flow.write_paused and not await self._is_read():
+                return
             await lane.run(
                 operation,
                 self,
@@ -147,6 +149,11 @@ class ExpressCall:
                 self._transport.close()
             if self._running is not None:
                 self._tasks.discard(self._running)
+
+    async def _is_read(self) -> bool:
+        """Wait until the caller takes the answers before this one, or has left; return whether it is still there."""
+        await self._connection.flow.drain()
+        return not self.disconnected
 
     # what the connection tells
 
@@ -201,6 +208,7 @@ class ExpressCall:
         if self._size > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
         self._task = task
+        self._connection.flow.resume_reading()  # whoever does not read does not see the caller leave
         parts, self._parts = self._parts, []
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -260,6 +268,8 @@ class ExpressCall:
         self.is_started = self.response_started = True
         headers = self._connection.server_headers() + headers
         names = dict(headers)
+        if self._waits_for_leave and self.more_body:
+            self.keep_alive = False  # nobody can know whether the body still comes, or the next request
         if b"connection" in names:  # all that we ever say there is that it will be closed
             self.keep_alive = False
         elif not self.keep_alive:
