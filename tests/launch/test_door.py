@@ -26,7 +26,7 @@ def test_models_that_share_and_several_workers_are_told_first() -> None:
 
 
 @pytest.mark.parametrize("is_flag", [True, False])
-def test_a_port_that_is_taken_is_told_first(is_flag: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+def test_a_port_that_is_taken_is_told_first(is_flag: bool, tmp_path: Path) -> None:
     """Whether it is a flag or stands in the settings."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -143,7 +143,7 @@ async def test_with_nohup_a_closed_terminal_does_not_matter(tmp_path: Path) -> N
     process, others = await started(tmp_path, "nohup")
     assert process.stdout is not None
     process.send_signal(signal.SIGHUP)
-    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined] # noqa: SLF001 - nothing else closes it
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
     process.send_signal(signal.SIGHUP)
     os.kill(others[0], 0)
     process.terminate()
