@@ -100,7 +100,7 @@ class Sharing:
     async def _give_time(self, other: Replica, replica: Replica) -> None:
         """Let one that has just been woken answer for a while: a swap costs more than most answers."""
         until = self._awake_since.get(other, -math.inf) + self.least_awake_s
-        while (left_s := until - self._clock.now()) > 0 and not other.is_removed:  # noqa: ASYNC110 - time passes, and the settings may change
+        while (left_s := until - self._clock.now()) > 0 and not other.is_removed:
             _check_wanted(replica)
             await asyncio.sleep(min(left_s, 0.1))
 
