@@ -21,7 +21,7 @@ def look_at_secret_files(paths: Iterable[Path]) -> Iterator[Finding]:
             if not path.is_file():
                 continue
         except OSError as fault:  # its folder may be closed to this user
-            yield fail("secrets", f"{path} cannot be looked at: {fault.strerror}", "Run it as the gateway's user.")
+            yield warn("secrets", f"{path} cannot be looked at: {fault.strerror}", "Run it as the gateway's user.")
             continue
         if sys.platform != "win32" and path.stat().st_mode & _OTHERS and not str(path).startswith(_SECRETS_FOLDERS):
             yield warn("secrets", f"every user of this machine may open {path}", f"Run: chmod 600 {path}")
