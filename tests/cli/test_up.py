@@ -13,7 +13,7 @@ from tests.cli.conftest import Run
         (("up", "a", "--engine-command", "no-such-program serve"), "no command 'no-such-program'"),
         (("up", "a", "--engine-command", "it's"), "no command 'it's'"),
         (("up", "a", "--engine-command", ""), "--engine-command is empty"),
-        (("up", "a", "--engine-command", "true", "--host", "no.such.host.invalid"), "cannot listen on no.such.host"),
+        (("up", "a", "--engine-command", "true", "--host", "192.0.2.1"), "cannot listen on 192.0.2.1"),
         (("up", "--", "--api-key"), "would take it for a flag"),
     ],
 )
