@@ -43,8 +43,8 @@ COMPOSE_PROFILES=sim
 # --- where it is reached ---
 
 # Address and port of this machine. 0.0.0.0 opens the gateway to the network: set GATEWAY_AUTH__MODE=keys then.
-#GATEWAY_BIND=127.0.0.1
-#GATEWAY_PUBLISHED_PORT=8080
+#VLLM_GATEWAY_BIND=127.0.0.1
+#VLLM_GATEWAY_PUBLISHED_PORT=8080
 #PROMETHEUS_PORT=9090
 #GRAFANA_PORT=3000
 #OPEN_WEBUI_PORT=3001
@@ -56,8 +56,8 @@ COMPOSE_PROFILES=sim
 #OPEN_WEBUI_GATEWAY_KEY=none
 
 # --- images; pin them by digest (name@sha256:...) for a deployment that must not change ---
-#GATEWAY_IMAGE=vllm-gateway:local
-#GATEWAY_TARGET=slim
+#VLLM_GATEWAY_IMAGE=vllm-gateway:local
+#VLLM_GATEWAY_TARGET=slim
 #VLLM_IMAGE=vllm/vllm-openai:v0.32.0
 #VLLM_CPU_IMAGE=vllm/vllm-openai-cpu:v0.32.0
 #REDIS_IMAGE=valkey/valkey:8.1-alpine

@@ -21,6 +21,13 @@ async def test_a_model_that_is_not_there_is_told() -> None:
     assert "sim-small" in wrong
 
 
+async def test_a_name_that_would_steer_a_terminal_is_passed_over() -> None:
+    """Whoever answers there may be anybody."""
+    async with fleet(fast(models=("\x1b]0;evil\x07", "sim-small"), embedding_models=())) as (_, door):
+        place, _ = await find_place(Target.at(str(door.http.base_url)), None)
+    assert place.model == "sim-small"
+
+
 async def test_a_gateway_that_is_away_is_no_hindrance() -> None:
     """What it would have told stands open."""
     place, wrong = await find_place(Target.at("http://127.0.0.1:1"), None)

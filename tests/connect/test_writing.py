@@ -36,6 +36,16 @@ def test_force_keeps_what_was_there_beside_it(tmp_path: Path) -> None:
     assert path.with_name("settings.before").read_text() == "old\n"
 
 
+def test_what_was_kept_first_stays_when_force_is_taken_again(tmp_path: Path) -> None:
+    """The first one is the user's own."""
+    path = write(SNIPPET, home=tmp_path, here=tmp_path, force=False)
+    for number in (1, 2, 3):
+        path.write_text(f"old {number}\n")
+        write(SNIPPET, home=tmp_path, here=tmp_path, force=True)
+    kept = [path.with_name(name).read_text() for name in ("settings.before", "settings.before-2", "settings.before-3")]
+    assert kept == ["old 1\n", "old 2\n", "old 3\n"]
+
+
 def test_a_file_of_a_project_lies_in_this_folder(tmp_path: Path) -> None:
     """Only those that begin with `~` lie in the home."""
     snippet = Snippet("", "it", PurePosixPath(".it/settings"))

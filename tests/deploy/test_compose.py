@@ -49,7 +49,7 @@ def test_ports_are_for_this_machine_only() -> None:
     """Whoever wants more has to say so."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert len(ports) == 4
-    assert all(port.startswith(("127.0.0.1:", "${GATEWAY_BIND:-127.0.0.1}:")) for port in ports)
+    assert all(port.startswith(("127.0.0.1:", "${VLLM_GATEWAY_BIND:-127.0.0.1}:")) for port in ports)
 
 
 @pytest.mark.parametrize("name", ENGINES)

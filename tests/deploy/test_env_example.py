@@ -1,8 +1,9 @@
 """`deploy/.env.example`."""
 
+import re
 from pathlib import Path
 
-from scripts.env_example import PLACE, text
+from scripts.env_example import COMPOSE, PLACE, text
 from vllm_gateway.settings import load
 
 
@@ -16,3 +17,10 @@ def test_as_it_is_it_changes_no_setting_of_the_gateway(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(text(), encoding="utf-8")
     loaded = load(config=None, flags=(), environment={}, directory=tmp_path)
     assert loaded.tree.values == {}
+
+
+def test_what_compose_alone_reads_can_be_set_and_the_gateway_starts(tmp_path: Path) -> None:
+    """The container of the gateway is given the whole file, and takes no `GATEWAY_` name that it does not know."""
+    (tmp_path / ".env").write_text(re.sub(r"^#([A-Z])", r"\1", COMPOSE, flags=re.MULTILINE), encoding="utf-8")
+    loaded = load(config=None, flags=(), environment={}, directory=tmp_path)
+    assert loaded.settings.host == "127.0.0.1"

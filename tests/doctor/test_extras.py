@@ -10,6 +10,7 @@ ALL = Settings.model_validate(
         "cache": {"backend": "redis"},
         "upstreams": [{"url": "http://h:1", "tokenizer_path": "/t"}],
         "rules": {"deny_patterns": ["x"]},
+        "tracing": {"enabled": True},
     }
 )
 
@@ -17,7 +18,7 @@ ALL = Settings.model_validate(
 def test_what_is_needed_and_missing_is_a_failure_with_its_command() -> None:
     """What only some commands need is told, and no failure."""
     found = list(look_at_extras(ALL, is_there=lambda _: False))
-    assert [each.level for each in found] == [Level.FAIL] * 4 + [Level.OK] * 2
+    assert [each.level for each in found] == [Level.FAIL] * 5 + [Level.OK] * 2
     assert "pip install 'vllm-gateway[redis]'" in found[0].cure
 
 

@@ -40,3 +40,14 @@ def test_only_files_of_these_settings_count() -> None:
     """Conversations in memory need no file."""
     settings = Settings.model_validate({"session": {"backend": "memory"}})
     assert list(kept_files(settings)) == []
+
+
+def test_what_cannot_be_looked_at_is_told_and_not_a_fault_of_the_doctor(tmp_path: Path) -> None:
+    """Such as what lies in a folder that is closed to this user; a name that is too long is one even for root."""
+    out_of_reach = tmp_path / ("x" * 300)
+    (found,) = look_at_secret_files([out_of_reach])
+    assert found.level is Level.WARN
+    assert "File name too long" in found.says
+    settings = Settings.model_validate({"session": {"path": str(out_of_reach / "s.sqlite")}})
+    (kept,) = look_at_kept_files(settings)
+    assert kept.subject == "session.path"

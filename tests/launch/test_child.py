@@ -69,6 +69,29 @@ async def test_what_cannot_be_started_is_told() -> None:
     assert "cannot be started: No such file or directory" in said[0]
 
 
+async def test_one_that_is_told_to_stop_while_it_is_being_started_does_not_stay() -> None:
+    """There is a moment in which it runs and nobody holds it yet."""
+    said: list[str] = []
+    one = child("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)", said)
+    keeping = asyncio.get_running_loop().create_task(one.keep())
+    await until(lambda: one.starts == 1)
+    await one.stop(within_s=30)
+    await keeping
+    assert not one.is_running
+    assert not any(_lives(int(line)) for line in said if line.isdecimal())
+
+
+async def test_one_whose_keeper_is_cancelled_does_not_stay() -> None:
+    """Whatever ends the keeper, the program goes with it."""
+    said: list[str] = []
+    one = child("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)", said)
+    keeping = asyncio.get_running_loop().create_task(one.keep())
+    await until(lambda: bool(said))
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await until(lambda: not _lives(int(said[0])))
+
+
 def _lives(pid: int) -> bool:
     """Say whether a process is there and no zombie that its new parent has yet to bury."""
     try:

@@ -5,6 +5,7 @@ import pytest
 from vllm_gateway import codec
 from vllm_gateway.launch.command import (
     check_installed,
+    check_visible,
     engine_arguments,
     engine_environment,
     gateway_arguments,
@@ -53,6 +54,23 @@ def test_accelerators_are_counted_among_those_that_one_may_see() -> None:
     assert engine_environment(engine, wishes, {"CUDA_VISIBLE_DEVICES": "6, 7"})["CUDA_VISIBLE_DEVICES"] == "7"
 
 
+def test_more_accelerators_than_one_may_see_are_refused() -> None:
+    """Otherwise two engines would be on the same one."""
+    around = {"CUDA_VISIBLE_DEVICES": "2,3"}
+    with pytest.raises(WishImpossible, match="--gpus 4 are more than CUDA_VISIBLE_DEVICES=2,3 shows"):
+        check_visible(Wishes(("a",), gpus=4), around)
+    check_visible(Wishes(("a",), gpus=2), around)
+    check_visible(Wishes(("a",), gpus=4), {})
+    check_visible(Wishes(("a",), gpus=4, on_cpu=True), around)
+
+
+def test_an_engine_sees_none_of_the_gateways_settings() -> None:
+    """It runs what came with a model; the key of the admin is not for that."""
+    wishes = Wishes(("a",))
+    (engine,) = plan(wishes, [9000])
+    assert "GATEWAY_AUTH__ADMIN_KEY" not in engine_environment(engine, wishes, {"GATEWAY_AUTH__ADMIN_KEY": "secret"})
+
+
 def test_on_a_cpu_the_users_own_cache_size_stays() -> None:
     """Otherwise there is one."""
     wishes = Wishes(("a",), on_cpu=True)
@@ -76,5 +94,10 @@ def test_the_gateway_is_told_of_its_replicas_in_a_form_that_it_accepts() -> None
 def test_the_gateway_listens_where_it_is_told() -> None:
     """And reads the file that was named."""
     arguments = gateway_arguments(Wishes(("a",), port=9, config="mine.yaml"))
-    assert arguments[-6:] == ["--host", "127.0.0.1", "--port", "9", "--config", "mine.yaml"]
-    assert "--config" not in gateway_arguments(Wishes(("a",)))
+    assert arguments[-4:] == ["--port", "9", "--config", "mine.yaml"]
+    assert gateway_arguments(Wishes(("a",), host="::1"))[-2:] == ["--host", "::1"]
+
+
+def test_without_a_flag_the_settings_of_the_gateway_count() -> None:
+    """A flag would win over its file."""
+    assert gateway_arguments(Wishes(("a",)))[-1] == "serve"

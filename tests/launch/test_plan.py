@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from vllm_gateway.launch.plan import count, plan, served_name
-from vllm_gateway.launch.wishes import Wishes
+from vllm_gateway.launch.wishes import Wishes, WishImpossible
 
 
 def planned(wishes: Wishes) -> list[tuple[str, tuple[int, ...], str | None]]:
@@ -43,3 +45,12 @@ def test_a_folder_is_called_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     assert served_name(str(tmp_path / "tiny")) == "tiny"
     assert served_name("org/model") == "org/model"
+
+
+def test_two_models_do_not_have_one_name(tmp_path: Path) -> None:
+    """A request could not say which of them it means."""
+    folders = [tmp_path / "old" / "tiny", tmp_path / "new" / "tiny"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    with pytest.raises(WishImpossible, match="would both be called tiny"):
+        plan(Wishes(tuple(map(str, folders))), [9000, 9001])

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.waiting import PATIENCE_S, until
 from tests.wire.programs import CLEAN
@@ -93,6 +95,60 @@ async def test_a_model_that_cannot_be_loaded_ends_it_with_a_reason() -> None:
         assert await running == 1
         assert "broken | no such model" in said
         assert any("before it answered once" in line for line in said)
+
+
+async def started(folder: Path, *before: str) -> tuple[asyncio.subprocess.Process, list[int]]:
+    """Start `up` as a program of its own, and return it with its engine and its gateway, once all of it runs."""
+    command = (sys.executable, "-m", "vllm_gateway", "up", "one", "--port", "0")
+    process = await asyncio.create_subprocess_exec(
+        *(*before, *command, "--engine-command", shlex.join(LIKE_VLLM)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env=CLEAN | {"GATEWAY_SESSION__BACKEND": "memory"},
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(3 * PATIENCE_S):
+        while b"vllm-gateway on http" not in await process.stdout.readline():
+            assert process.returncode is None
+    return process, children(process.pid)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in found.split()]
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process is there and no zombie that its new parent has yet to bury."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+async def test_no_signal_that_ends_it_leaves_anything_running(sign: signal.Signals, tmp_path: Path) -> None:
+    """A terminal that is closed is one of them: what holds a GPU would hold it for ever."""
+    process, others = await started(tmp_path)
+    assert len(others) == 2
+    process.send_signal(sign)
+    await process.communicate()
+    assert process.returncode == 0
+    assert not any(lives(other) for other in others)
+
+
+async def test_with_nohup_a_closed_terminal_does_not_matter(tmp_path: Path) -> None:
+    """Nor that nobody reads its lines any more."""
+    process, others = await started(tmp_path, "nohup")
+    assert process.stdout is not None
+    process.send_signal(signal.SIGHUP)
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+    process.send_signal(signal.SIGHUP)
+    os.kill(others[0], 0)
+    process.terminate()
+    await process.wait()
+    assert not any(lives(other) for other in others)
 
 
 def test_ports_are_free_and_different() -> None:

@@ -10,6 +10,8 @@ from vllm_gateway.launch.wishes import Wishes, WishImpossible
     [
         (Wishes(()), "Name a model"),
         (Wishes(("a", "a")), "named twice"),
+        (Wishes(("a", "--trust-remote-code")), "would take it for a flag"),
+        (Wishes(("a",), command=()), "--engine-command is empty"),
         (Wishes(("a",), gpus=1, tp=2), "give --gpus 2"),
         (Wishes(("a",), gpus=3, tp=2), "groups of --tp 2"),
     ],

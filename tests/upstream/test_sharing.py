@@ -17,7 +17,9 @@ from vllm_gateway.upstream.sleeping import look
 
 
 @asynccontextmanager
-async def neighbours(*, least_awake_s: float = 0.0) -> AsyncIterator[tuple[list[RunningSim], list[Replica], Sharing]]:
+async def neighbours(
+    *, least_awake_s: float = 0.0, patience_s: float = 60
+) -> AsyncIterator[tuple[list[RunningSim], list[Replica], Sharing]]:
     """Run two sims that are awake on one accelerator, and one that has its own."""
     clock = SystemClock()
     sims = [await start(fast(dev_mode=True)) for _ in range(3)]
@@ -31,7 +33,18 @@ async def neighbours(*, least_awake_s: float = 0.0) -> AsyncIterator[tuple[list[
         for number, sim in enumerate(sims)
     ]
     try:
-        yield sims, replicas, Sharing(lambda: replicas, look=look, least_awake_s=least_awake_s, clock=clock)
+        yield (
+            sims,
+            replicas,
+            Sharing(
+                lambda: replicas,
+                look=look,
+                least_awake_s=least_awake_s,
+                clock=clock,
+                look_s=patience_s,
+                sleep_s=patience_s,
+            ),
+        )
     finally:
         for replica, sim in zip(replicas, sims, strict=True):
             replica.close_idle()
@@ -66,7 +79,7 @@ async def test_one_that_sleeps_is_left_alone() -> None:
 async def test_what_is_being_answered_is_finished_first() -> None:
     """Meanwhile nothing new is taken; those who wait for it to be woken do not hold it up."""
     async with neighbours() as (sims, (one, two, _), sharing):
-        one.outstanding = 2
+        one.outstanding, two.outstanding = 2, 1
         sharing.waiting[one] = 1
         making = asyncio.get_running_loop().create_task(sharing.make_room(two))
         await until(lambda: one.is_yielding)
@@ -81,6 +94,7 @@ async def test_one_that_was_just_woken_is_left_awake_for_a_while() -> None:
     """A swap for every request would leave no time for answers."""
     async with neighbours(least_awake_s=600) as (sims, (one, two, _), sharing):
         sharing.woke(one)
+        two.outstanding = 1
         making = asyncio.get_running_loop().create_task(sharing.make_room(two))
         await asyncio.wait([making], timeout=0.3)
         assert not making.done()
@@ -99,6 +113,32 @@ async def test_one_that_refuses_to_sleep_keeps_its_place() -> None:
         with pytest.raises(NoRoom, match="holds the accelerator"):
             await sharing.make_room(two)
         assert one.is_awake
+
+
+@pytest.mark.parametrize("route", ["/is_sleeping", "/sleep"])
+async def test_one_that_does_not_answer_holds_nobody_up_for_ever(route: str) -> None:
+    """Its memory is not free, and those who wait are told, instead of hanging as it does."""
+    async with neighbours(patience_s=0.2) as (sims, (one, two, _), sharing):
+        sims[0].faults.add([f"deaf{route}"])
+        with pytest.raises(NoRoom, match="does not answer"):
+            await sharing.make_room(two)
+        assert not one.is_yielding
+
+
+async def test_when_all_have_left_who_waited_the_other_one_goes_on() -> None:
+    """A caller who has gone stops no model, neither while it has its time nor while it finishes what it answers."""
+    async with neighbours(least_awake_s=600) as (sims, (one, two, _), sharing):
+        sharing.woke(one)
+        with pytest.raises(NoRoom, match="Nobody waits"):
+            await sharing.make_room(two)
+        sharing.least_awake_s, one.outstanding, two.outstanding = 0, 1, 1
+        making = asyncio.get_running_loop().create_task(sharing.make_room(two))
+        await until(lambda: one.is_yielding)
+        two.outstanding = 0
+        with pytest.raises(NoRoom, match="Nobody waits"):
+            await making
+        assert one.is_awake
+        assert sleeping(sims) == [False, False, False]
 
 
 async def test_one_that_is_gone_holds_nothing() -> None:

@@ -108,6 +108,21 @@ async def test_the_chat_box_streams_an_answer_by_keyboard_alone(tmp_path: Path) 
         assert [each for each in shown.complaints if "401" not in each and "404" not in each] == []
 
 
+async def test_the_model_that_was_chosen_stays_chosen(tmp_path: Path) -> None:
+    """The list is read again whenever the page comes back to view."""
+    async with operated(fast(models=("first", "second"))) as one, page(tmp_path, one) as shown:
+        await log_in(shown)
+        await shown.click("a[href='#chat']")
+        await shown.until("document.querySelectorAll('#chat-model option').length > 1")
+        options = "[...document.querySelectorAll('#chat-model option')]"
+        last = await shown.look(f"{options}.at(-1).value")
+        await shown.look(f"document.getElementById('chat-model').value = {last!r}")
+        await shown.look(f"{options}.forEach((each) => (each.dataset.old = 'yes'))")
+        await shown.look("document.dispatchEvent(new Event('visibilitychange'))")
+        await shown.until(f"{options}.length > 1 && !{options}.some((each) => each.dataset.old)")
+        assert await shown.look("document.getElementById('chat-model').value") == last
+
+
 async def test_a_live_request_is_seen_and_stopped(tmp_path: Path) -> None:
     """With a button; its stream breaks off, and what became of it is among the errors."""
     async with operated(fast(itl_ms=50)) as one, page(tmp_path, one) as shown:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vllm_gateway.launch.wishes import Wishes
 
 _Count = Annotated[int | None, Parameter(validator=Number(gte=1, lte=1024))]
-_Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+_Port = Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))]
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
@@ -24,8 +24,8 @@ def up(
     tp: _Count = None,
     cpu: bool = False,
     max_model_len: _Count = None,
-    host: str = "127.0.0.1",
-    port: _Port = 8080,
+    host: str | None = None,
+    port: _Port = None,
     engine_command: str = "vllm serve",
     engine_arg: Annotated[list[str] | None, Parameter(allow_leading_hyphen=True)] = None,
     config: Annotated[Path | None, Parameter(name="--config")] = None,
@@ -48,8 +48,8 @@ def up(
         tp: Accelerators that hold one model together. [env: TP_SIZE] [default: 1]
         cpu: Run on the CPU; needs a vLLM that was built for it. [env: USE_GPU=0]
         max_model_len: Most tokens of a prompt and its answer. [env: MAX_MODEL_LEN, VLLM_MAX_MODEL_LEN]
-        host: Address that the gateway listens on.
-        port: Port that the gateway listens on.
+        host: Address that the gateway listens on. [default: its settings', which is 127.0.0.1]
+        port: Port that the gateway listens on. [default: its settings', which is 8080]
         engine_command: Another command in place of 'vllm serve' that takes its arguments.
         engine_arg: A further argument for every engine; give it again for each, as --engine-arg=--enforce-eager.
         config: Settings file of the gateway. [default: GATEWAY_CONFIG, else gateway.yaml if it is there]
@@ -66,7 +66,7 @@ def up(
         tp=together,
         on_cpu=cpu or (said("USE_GPU") or "").lower() in _OFF,
         max_model_len=max_model_len or _number("MAX_MODEL_LEN") or _number("VLLM_MAX_MODEL_LEN"),
-        command=tuple(shlex.split(engine_command)),
+        command=_words(engine_command),
         more=tuple(engine_arg or ()),
         host=host,
         port=port,
@@ -76,18 +76,30 @@ def up(
 
 
 def _run(wishes: "Wishes") -> int:
-    from vllm_gateway.launch.command import check_installed  # noqa: PLC0415 - keeps --help quick
+    from vllm_gateway.launch.command import check_installed, check_visible  # noqa: PLC0415 - keeps --help quick
     from vllm_gateway.launch.running import run  # noqa: PLC0415 - as above
     from vllm_gateway.launch.wishes import WishImpossible  # noqa: PLC0415 - as above
+    from vllm_gateway.settings import SettingsInvalid  # noqa: PLC0415 - as above
     from vllm_gateway.settings.surroundings import whole  # noqa: PLC0415 - as above
 
     try:
         wishes.check()
         check_installed(wishes, said("PATH"))
+        check_visible(wishes, whole())
+        return run(wishes, whole())
     except WishImpossible as impossible:
         sys.stderr.write(f"{impossible}\n")
-        return 1
-    return run(wishes, whole())
+    except SettingsInvalid as invalid:
+        sys.stderr.write("".join(f"{problem.line}\n" for problem in invalid.problems))
+    return 1
+
+
+def _words(command: str) -> tuple[str, ...]:
+    """Return a command's words; one whose quotes do not close is one word, which no program is called."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:
+        return (command,)
 
 
 def _named() -> tuple[str, ...]:

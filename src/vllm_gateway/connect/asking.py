@@ -35,4 +35,10 @@ async def _models(target: Target) -> tuple[list[dict[str, object]], str]:
     except Fault as fault:
         return [], str(fault)
     rows = listing.get("data") if isinstance(listing, dict) else None
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [], ""
+    return [row for row in rows if _is_named(row)] if isinstance(rows, list) else [], ""
+
+
+def _is_named(row: object) -> bool:
+    """Say whether a row has a name that can stand in a file and on a terminal, and steer neither."""
+    name = row.get("id") if isinstance(row, dict) else None
+    return isinstance(name, str) and name.isprintable()

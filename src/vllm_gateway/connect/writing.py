@@ -1,5 +1,6 @@
 """A snippet as a file: where that is its own, and never over what somebody else has written."""
 
+from itertools import count
 from pathlib import Path
 
 from vllm_gateway.connect.snippet import Snippet
@@ -12,6 +13,8 @@ class NotWritten(Exception):
 def write(snippet: Snippet, *, home: Path, here: Path, force: bool) -> Path:
     """Write the snippet and return where; with `force` a file that is there is kept beside it, with `.before`.
 
+    What was kept earlier stays: a second time it is `.before-2`, and so on.
+
     Raises:
         NotWritten: there is nothing to write, or something is there already.
     """
@@ -21,12 +24,12 @@ def write(snippet: Snippet, *, home: Path, here: Path, force: bool) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if force and path.exists():
-            path.replace(path.with_name(f"{path.name}.before"))
+            path.rename(_beside(path))
         with path.open("x", encoding="utf-8") as opened:
             opened.write(snippet.text)
     except FileExistsError:
         raise NotWritten(
-            f"{path} is already there. Add the lines by hand, or take --force, which keeps it as {path.name}.before."
+            f"{path} is already there. Add the lines by hand, or take --force, which keeps it as {_beside(path).name}."
         ) from None
     except OSError as fault:
         raise NotWritten(f"{path} cannot be written: {fault.strerror}.") from fault
@@ -37,3 +40,9 @@ def place_of(snippet: Snippet, *, home: Path, here: Path) -> Path:
     """Return where the file of a snippet lies: below the home, or in this folder."""
     parts = snippet.file.parts if snippet.file is not None else ()
     return home.joinpath(*parts[1:]) if parts[:1] == ("~",) else here.joinpath(*parts)
+
+
+def _beside(path: Path) -> Path:
+    """Return where a file that is there is kept: a name that nothing has yet."""
+    names = (f"{path.name}.before{'' if number == 1 else f'-{number}'}" for number in count(1))
+    return next(place for name in names if not (place := path.with_name(name)).exists())

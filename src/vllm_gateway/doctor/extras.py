@@ -1,10 +1,10 @@
 """Libraries that only some settings and commands need."""
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 
 from vllm_gateway.doctor.finding import Finding, fail, ok
 from vllm_gateway.settings import Settings
+from vllm_gateway.state.extras import is_installed
 
 COMMANDS = (("textual", "tui", "chat and top"), ("matplotlib", "bench", "plots of bench"))
 """Library, extra, and the commands that need it."""
@@ -12,7 +12,7 @@ COMMANDS = (("textual", "tui", "chat and top"), ("matplotlib", "bench", "plots o
 
 def look_at_extras(settings: Settings, is_there: Callable[[str], bool] | None = None) -> Iterator[Finding]:
     """Say of each extra whether it is installed, if these settings need it; and what is missing for some commands."""
-    found = is_there or (lambda library: find_spec(library) is not None)
+    found = is_there or is_installed
     for library, extra, setting in needed(settings):
         if found(library):
             yield ok("extras", f"[{extra}] is installed; {setting} needs it")
@@ -31,6 +31,8 @@ def needed(settings: Settings) -> Iterator[tuple[str, str, str]]:
         yield "asyncpg", "postgres", "state.database_url"
     if any(upstream.tokenizer_path for upstream in settings.upstreams):
         yield "tokenizers", "tokenizer", "upstreams[].tokenizer_path"
+    if settings.tracing.enabled:
+        yield "opentelemetry.exporter.otlp.proto.http", "otel", "tracing.enabled: true"
     if settings.rules.deny_words or settings.rules.deny_patterns:
         yield "re2", "patterns", "rules.deny_words"
 

@@ -17,7 +17,11 @@ _SECRETS_FOLDERS = ("/run/secrets/", "/var/run/secrets/")
 def look_at_secret_files(paths: Iterable[Path]) -> Iterator[Finding]:
     """Say of each file that holds a secret whether only its owner and group may read it."""
     for path in paths:
-        if not path.is_file():
+        try:
+            if not path.is_file():
+                continue
+        except OSError as fault:  # its folder may be closed to this user
+            yield warn("secrets", f"{path} cannot be looked at: {fault.strerror}", "Run it as the gateway's user.")
             continue
         if sys.platform != "win32" and path.stat().st_mode & _OTHERS and not str(path).startswith(_SECRETS_FOLDERS):
             yield warn("secrets", f"every user of this machine may open {path}", f"Run: chmod 600 {path}")
@@ -28,8 +32,7 @@ def look_at_secret_files(paths: Iterable[Path]) -> Iterator[Finding]:
 def look_at_kept_files(settings: Settings) -> Iterator[Finding]:
     """Say of each file that the gateway writes whether it can."""
     for setting, path in kept_files(settings):
-        folder = next(each for each in path.parents if each.exists())
-        target = path if path.exists() else folder
+        target = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - unlike a Path's it takes what is out of reach for absent
         if os.access(target, os.W_OK):
             yield ok(setting, f"{path} can be written")
         else:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from vllm_gateway.doctor.finding import Finding, ok, warn
 from vllm_gateway.settings import Settings
-
-_OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+from vllm_gateway.settings.own_url import is_own
 
 
 def look_at_openness(settings: Settings) -> Iterator[Finding]:
     """Say whether strangers could use the gateway, and what would bound them."""
     where = f"{settings.host}:{settings.port}"
-    if settings.host in _OWN_HOSTS:
+    if is_own(settings.host):
         yield ok("access", f"it listens on {where}, for this machine only")
     elif settings.auth.mode == "none":
         cure = "Set auth.mode to keys and run vllm-gateway keys create, or keep a firewall before it."

@@ -45,7 +45,9 @@ async def _ask(upstream: Upstream) -> Seen:
                 upstream,
                 version=await _version(client),
                 models=tuple(str(row["id"]) for row in rows),
-                lengths={str(row["id"]): row["max_model_len"] for row in rows if row.get("max_model_len")},
+                lengths={
+                    str(row["id"]): row["max_model_len"] for row in rows if isinstance(row.get("max_model_len"), int)
+                },
             )
     except Fault as fault:
         return Seen(upstream, fault=fault)

@@ -257,6 +257,8 @@ class BoundedProtocol(HttpToolsProtocol):
         before = self._last_bytes
         head, blank, body = (before + data).partition(b"\r\n\r\n")
         self._is_ascii = self._is_ascii and head.isascii()
+        if b"\nupgrade" not in head.lower():
+            return data
         return (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
 
     def _check_head(self) -> None:

@@ -98,10 +98,14 @@ class Child:
         self._process = process
         self.is_up.set()
         try:
+            if not self._is_wanted:  # it was told to stop while it was being started
+                self._kill_group()
             await self._pass_lines_on(process)
             return await process.wait()
         finally:
             self.is_up.clear()
+            if self.is_running:
+                self._kill_group()
 
     async def _pass_lines_on(self, process: asyncio.subprocess.Process) -> None:
         """Say each line; when the process is over nobody waits for what it has started and left."""

@@ -21,6 +21,16 @@ def check_installed(wishes: Wishes, path: str | None) -> None:
         raise WishImpossible(NEEDS_VLLM if usual else f"There is no command '{program}' (--engine-command).")
 
 
+def check_visible(wishes: Wishes, around: Mapping[str, str]) -> None:
+    """Refuse when more accelerators are wanted than the user lets us see; raise `WishImpossible`."""
+    seen = _seen(around)
+    if seen and not wishes.on_cpu and wishes.gpus > len(seen):
+        raise WishImpossible(
+            f"--gpus {wishes.gpus} are more than CUDA_VISIBLE_DEVICES={around['CUDA_VISIBLE_DEVICES']} shows. "
+            "Take the variable away, or name as many in it."
+        )
+
+
 def engine_arguments(engine: Engine, wishes: Wishes) -> list[str]:
     """Return the whole command of an engine."""
     arguments = [*wishes.command, engine.model, "--host", "127.0.0.1", "--port", str(engine.port)]
@@ -36,8 +46,11 @@ def engine_arguments(engine: Engine, wishes: Wishes) -> list[str]:
 
 
 def engine_environment(engine: Engine, wishes: Wishes, around: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of an engine; what the user has set himself is left as it is."""
-    environment = dict(around)
+    """Return the environment of an engine; what the user has set himself is left as it is.
+
+    The gateway's own settings, secrets among them, are no business of a program that runs a model's code.
+    """
+    environment = {name: value for name, value in around.items() if not name.startswith("GATEWAY_")}
     if wishes.on_cpu:
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GIB)
     else:
@@ -49,14 +62,21 @@ def engine_environment(engine: Engine, wishes: Wishes, around: Mapping[str, str]
 
 def _visible(accelerators: Sequence[int], around: Mapping[str, str]) -> list[str]:
     """Return the names of these accelerators, counted among those that the user lets us see."""
-    seen = [name.strip() for name in around.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return [seen[number] if number < len(seen) else str(number) for number in accelerators]
+    seen = _seen(around)
+    return [seen[number] if seen else str(number) for number in accelerators]
+
+
+def _seen(around: Mapping[str, str]) -> list[str]:
+    return [name.strip() for name in around.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
 
 
 def gateway_arguments(wishes: Wishes) -> list[str]:
     """Return the whole command of the gateway."""
-    arguments = [sys.executable, "-m", "vllm_gateway", "serve", "--host", wishes.host, "--port", str(wishes.port)]
-    return [*arguments, "--config", wishes.config] if wishes.config else arguments
+    arguments = [sys.executable, "-m", "vllm_gateway", "serve"]
+    for flag, value in (("--host", wishes.host), ("--port", wishes.port), ("--config", wishes.config)):
+        if value is not None:
+            arguments += [flag, str(value)]
+    return arguments
 
 
 def gateway_environment(engines: Sequence[Engine], around: Mapping[str, str]) -> dict[str, str]:

@@ -4,10 +4,11 @@ As many accelerators as `tp` says are one slot. With a slot for every model each
 over makes further replicas. With fewer slots models share them: of those on one slot one is awake, the others sleep.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vllm_gateway.launch.wishes import Wishes
+from vllm_gateway.launch.wishes import Wishes, WishImpossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,13 @@ class Engine:
 
 
 def plan(wishes: Wishes, ports: list[int]) -> list[Engine]:
-    """Return the engines; `ports` holds one for each, see `count`."""
+    """Return the engines; `ports` holds one for each, see `count`.
+
+    Raises:
+        WishImpossible: two models would have one name.
+    """
     models = wishes.models
+    _check_names(models)
     if wishes.on_cpu:
         return [_engine(model, (), None, port) for model, port in zip(models, ports, strict=True)]
     slots = wishes.gpus // wishes.tp
@@ -62,6 +68,14 @@ def served_name(model: str) -> str:
     """Return what clients call a model: its id on the hub, or the name of its folder."""
     path = Path(model).expanduser()
     return path.absolute().name if path.is_dir() else model
+
+
+def _check_names(models: Sequence[str]) -> None:
+    names = [served_name(model) for model in models]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            twin = models[names.index(name)]
+            raise WishImpossible(f"{twin} and {models[number]} would both be called {name}. Rename one of the folders.")
 
 
 def _shares(number: int, wishes: Wishes) -> bool:

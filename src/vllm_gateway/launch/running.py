@@ -1,6 +1,7 @@
 """All of it: engines first, those of one slot one after the other; then the gateway; at the end the other way round."""
 
 import asyncio
+import io
 import random
 import signal
 import socket
@@ -17,6 +18,7 @@ from vllm_gateway.launch.command import (
     gateway_arguments,
     gateway_environment,
 )
+from vllm_gateway.launch.door import check_gateway
 from vllm_gateway.launch.engine import NeverReady, Started, make_room
 from vllm_gateway.launch.plan import Engine, count, plan
 from vllm_gateway.launch.wishes import Wishes
@@ -27,12 +29,20 @@ DRAIN_S = 45.0
 """For the gateway: its own drain and a little more."""
 ENGINE_END_S = 15.0
 _PORTS = range(18_000, 30_000)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(wishes: Wishes, around: Mapping[str, str]) -> int:
-    """Run it until told to stop; return the exit status."""
-    return asyncio.run(House(wishes, around, write=_write, clock=SystemClock()).run())
+    """Run it until told to stop; return the exit status.
+
+    Raises:
+        SettingsInvalid: the gateway could not start.
+        WishImpossible: it could not listen, or two models would have one name.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # vLLM greets with signs that not every terminal knows
+    house = House(wishes, around, write=_write, clock=SystemClock())
+    check_gateway(wishes, gateway_environment(house.engines, around))
+    return asyncio.run(house.run())
 
 
 def free_ports(number: int) -> list[int]:
@@ -81,7 +91,7 @@ class House:
         tasks = Tasks("up")
         loop = asyncio.get_running_loop()
         if sys.platform != "win32":
-            for each in _SIGNALS:
+            for each in _signals():
                 loop.add_signal_handler(each, self.ask_to_stop)
         coming = tasks.start(self._come_up(tasks), name="start")
         stopping = tasks.start(self._stop.wait(), name="stop")
@@ -143,6 +153,15 @@ class House:
         return lambda line: self._write(f"{name} | {line}")
 
 
+def _signals() -> list[signal.Signals]:
+    """Return what ends it: also that its terminal is closed, unless `nohup` has said that this does not matter."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
 def _write(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """Print a line; when nobody is there to read it any more, what runs goes on and is ended in order."""
+    with suppress(OSError):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

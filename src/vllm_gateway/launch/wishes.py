@@ -28,8 +28,9 @@ class Wishes:
     command: tuple[str, ...] = ("vllm", "serve")
     more: tuple[str, ...] = ()
     """Further arguments for every engine."""
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: str | None = None
+    """Where the gateway listens; None: where its settings say."""
+    port: int | None = None
     config: str | None = None
     """Settings file of the gateway."""
 
@@ -37,6 +38,10 @@ class Wishes:
         """Refuse what makes no sense; raise `WishImpossible`."""
         if not self.models:
             raise WishImpossible("Name a model: vllm-gateway up Qwen/Qwen3-0.6B")
+        if not self.command:
+            raise WishImpossible("--engine-command is empty: name a command that takes the arguments of 'vllm serve'.")
+        if dashed := [model for model in self.models if model.startswith("-")]:
+            raise WishImpossible(f"'{dashed[0]}' is no model: vLLM would take it for a flag (see --engine-arg).")
         if len(set(self.models)) < len(self.models):
             raise WishImpossible("A model is named twice. For several replicas of one, name it once and give --gpus.")
         if not self.on_cpu and self.tp > self.gpus:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import shlex
 import socket
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import AsyncExitStack
 
 import uvicorn
 
+from vllm_gateway import codec
 from vllm_gateway.admission.screen.patterns import ScreenUnusable
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.app import App
@@ -20,6 +22,7 @@ from vllm_gateway.serve.listening import url_of
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
 from vllm_gateway.settings.model import Settings
+from vllm_gateway.settings.own_url import is_own
 from vllm_gateway.state.extras import MissingExtra
 from vllm_gateway.telemetry.tracing.choose import TracingUnusable
 
@@ -33,6 +36,7 @@ CANNOT_START = (
 YOUNG_OBJECTS = 5_000
 """So many more than before are made before Python looks for those that only hold each other. By its own default of 700
 it does so with every few requests, and finds nothing: they are all still being answered."""
+_OPEN = "Everybody who reaches it may use it: set auth.mode to keys, or keep a firewall before it.\n"
 _KEEP_ALIVE_S = 75
 """How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
 request just when it is closed."""
@@ -110,19 +114,20 @@ def first_words(settings: Settings, parts: Parts, listener: socket.socket, besid
     url = url_of(listener)
     admin = f"Admin routes on {url_of(beside)}/admin, a page on {url_of(beside)}/ui\n" if beside is not None else ""
     usable = [replica for replica in pool.replicas if replica.is_usable]
-    models = list(dict.fromkeys(model for replica in usable for model in replica.models))
+    models = list(dict.fromkeys(model for replica in usable for model in replica.models if model.isprintable()))
     if is_embedded(settings):
         behind = "No upstream is configured: the embedded engine answers. It invents its words; it is no model."
     else:
         behind = f"{len(usable)} of {len(pool.replicas)} replicas usable; models: {', '.join(models) or 'none yet'}."
-    body = f'{{"model": "{models[0] if models else "MODEL"}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    keys, key = "", ""
+    model = codec.dumps(models[0] if models else "MODEL").decode()
+    body = shlex.quote(f'{{"model": {model}, "messages": [{{"role": "user", "content": "Hello"}}]}}')
+    keys, key = "" if is_own(settings.host) else _OPEN, ""
     if parts.keys.are_asked_for:
         key = "-H 'Authorization: Bearer YOUR_KEY' "
         keys = "" if parts.keys.has_any else "No key exists yet. Make one: vllm-gateway keys create --name NAME\n"
     return (
         f"vllm-gateway on {url}\n{admin}{behind}\n{keys}Try it:\n\n"
-        f"  curl {url}/v1/chat/completions {key}-H 'Content-Type: application/json' -d '{body}'\n\n"
+        f"  curl {url}/v1/chat/completions {key}-H 'Content-Type: application/json' -d {body}\n\n"
     )
 
 

@@ -13,11 +13,12 @@ def need(library: str, extra: str, setting: str) -> None:
     Raises:
         MissingExtra: it is not; the sentence names the setting and the extra that brings it.
     """
-    if not _is_installed(library):
+    if not is_installed(library):
         raise MissingExtra(f"{setting} needs a library that is not installed. Run: pip install 'vllm-gateway[{extra}]'")
 
 
-def _is_installed(library: str) -> bool:
+def is_installed(library: str) -> bool:
+    """Say whether a library, or a part of one, is there."""
     try:
         return find_spec(library) is not None
     except ModuleNotFoundError:  # not even what it is a part of

@@ -23,11 +23,18 @@ def test_addresses_are_read(url: str, host: str, port: int, path: str, is_tls: b
     assert Target.at(found.url) == found
 
 
-@pytest.mark.parametrize("url", ["", "ftp://a", "http://", "http://a:x", "http://a:99999"])
+@pytest.mark.parametrize("url", ["", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://[::1"])
 def test_anything_else_is_a_mistake(url: str) -> None:
     """The sentence shows what an address looks like."""
     with pytest.raises(ValueError, match="it should look like http://127"):
         Target.at(url)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    """The address stands in every report."""
+    with pytest.raises(ValueError, match="--api-key") as refused:
+        Target.at("http://ann:sesame@a")
+    assert "sesame" not in str(refused.value)
 
 
 def test_a_request_is_whole() -> None:

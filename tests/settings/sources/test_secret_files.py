@@ -33,3 +33,10 @@ def test_this_process_is_asked(tmp_path: Path) -> None:
     keys = tmp_path / "keys.yaml"
     keys.touch()
     assert keys in secret_files_here(Settings.model_validate({"auth": {"keys_file": str(keys)}}))
+
+
+def test_one_that_is_out_of_reach_may_be_there(tmp_path: Path) -> None:
+    """Whoever looks at it says why it cannot be; a name that is too long is out of reach even for root."""
+    keys = tmp_path / ("x" * 300)
+    settings = Settings.model_validate({"auth": {"keys_file": str(keys)}})
+    assert list(secret_files(settings, {}, tmp_path)) == [keys]

@@ -51,6 +51,6 @@ def test_a_variable_that_cannot_be_followed_is_told(name: str, value: str, said:
 
 def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the line that installs it."""
-    monkeypatch.setattr(extras, "_is_installed", lambda _: False)
+    monkeypatch.setattr(extras, "is_installed", lambda _: False)
     with pytest.raises(MissingExtra, match=r"tracing.enabled: true needs .* pip install 'vllm-gateway\[otel\]'"):
         opened()

@@ -147,6 +147,14 @@ async def test_a_place_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Pat
         await store.close()
 
 
+async def test_a_place_that_cannot_be_looked_at_is_told_in_one_sentence(tmp_path: Path) -> None:
+    """Such as a folder that is closed to whoever asks; a name that is too long is one even for root."""
+    store = sqlite_store(tmp_path / ("x" * 300), limit_s=1)
+    with pytest.raises(StoreUnusable, match=r"^The usage ledger's database cannot be used: [^\n]+\.$"):
+        await store.totals(ALWAYS)
+    await store.close()
+
+
 async def test_a_database_server_that_is_away_shows_no_password() -> None:
     """Nothing listens there."""
     store = postgres_store("postgres://gateway:hunter2@127.0.0.1:9/usage", limit_s=1)

@@ -23,13 +23,17 @@ class Target:
     def at(cls, url: str, headers: Mapping[str, str] | None = None) -> "Target":
         """Return the target of an address, with or without `/v1`; raise `ValueError` when it is none."""
         sentence = f"'{url}' is no address of a server: it should look like http://127.0.0.1:8080."
-        parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
             port = parts.port
         except ValueError as mistake:
             raise ValueError(sentence) from mistake
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(sentence)
+        if "@" in parts.netloc:
+            raise ValueError(
+                "A name and a password in an address are not sent, but reported. Take them out: --api-key."
+            )
         is_tls = parts.scheme == "https"
         path = parts.path.rstrip("/").removesuffix("/v1")
         return cls(parts.hostname, port or (_HTTPS_PORT if is_tls else _HTTP_PORT), path, is_tls, headers or {})

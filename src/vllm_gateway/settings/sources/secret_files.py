@@ -24,7 +24,7 @@ def secret_files_here(settings: Settings) -> list[Path]:
 
 
 def secret_files(settings: Settings, environment: Mapping[str, str], directory: Path) -> Iterator[Path]:
-    """Yield the files that hold secrets and are there."""
+    """Yield the files that hold secrets and are there, or are out of reach."""
     named = [text for name, text in environment.items() if name.startswith(_PREFIX) and name.endswith(_BEHIND)]
     keys = settings.auth.keys_file
     places = [
@@ -32,7 +32,15 @@ def secret_files(settings: Settings, environment: Mapping[str, str], directory: 
         *(directory / name for name in named),
         Path(keys).expanduser() if keys else state_folder(environment) / "keys.yaml",
     ]
-    yield from (place for place in dict.fromkeys(places) if place.is_file())
+    yield from (place for place in dict.fromkeys(places) if _may_be_there(place))
+
+
+def _may_be_there(path: Path) -> bool:
+    """Say whether a file is there; one in a folder that is closed to us may be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _holds_secrets(path: Path) -> bool:

@@ -99,8 +99,6 @@ class DatabaseStore:
 
     async def totals(self, question: Question) -> list[Total]:
         """Return the sums that are asked for, one more than `MAX_ROWS` at most."""
-        if not self._is_there():
-            return []
         groups = [_GROUPS[name] for name in question.by]
         sums = (_usage.c.prompt_tokens, _usage.c.completion_tokens, _usage.c.cached_tokens)
         failed = func.sum(case((_usage.c.outcome.in_(_WHOLE), 0), else_=1))
@@ -111,10 +109,13 @@ class DatabaseStore:
             .order_by(*(column.nulls_first() for column in groups))
             .limit(MAX_ROWS + 1)
         )
-        async with self._reaching(), self._database.reader.connect() as connection:
-            if not await _is_made(connection):
+        async with self._reaching():
+            if not self._is_there():
                 return []
-            return [_total(question.by, tuple(row)) for row in await connection.execute(statement)]
+            async with self._database.reader.connect() as connection:
+                if not await _is_made(connection):
+                    return []
+                return [_total(question.by, tuple(row)) for row in await connection.execute(statement)]
 
     async def delete_before(self, day: int, *, limit: int) -> int:
         """Delete some of the records that ended before a day."""

@@ -81,7 +81,9 @@ export function open(place, { tell }) {
     async refresh() {
       const [replicas, config] = await Promise.all([get("/admin/replicas"), get("/admin/config")]);
       const names = [...new Set(replicas.data.flatMap((each) => each.models))];
+      const chosen = model.value;
       model.replaceChildren(...names.map((name) => el("option", {}, name)));
+      if (names.includes(chosen)) model.value = chosen;
       keyField.hidden = config.settings.auth?.mode === "none";
       if (!names.length) tell("No replica serves a model yet.");
     },
