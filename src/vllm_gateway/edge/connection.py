@@ -2,16 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from typing_extensions import override
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from vllm_gateway import codec
 from vllm_gateway.edge.express import ExpressCall, Way
+from vllm_gateway.edge.flow import BoundedFlow
 from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
 from vllm_gateway.edge.leave import Closing, without_leave
@@ -24,8 +24,6 @@ FindWay = Callable[[bytes, Headers], Way | None]
 LINGER_S = 1.0
 """How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
 _LOOK_S = 1.0
-_MOST_WAITING = 16
-"""Requests of one connection that may wait for the one before; with more, it is not read from, as uvicorn does."""
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
 _MOST_KEPT = len(b"\nupgrade")
@@ -44,19 +42,6 @@ class Connections(ServerState):
         for connection in self.connections:
             if isinstance(connection, BoundedProtocol):
                 connection.end()
-
-
-class BoundedFlow(FlowControl):
-    """A connection's flow, which stands still while too many requests wait, whoever wants to go on."""
-
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    @override
-    def resume_reading(self) -> None:
-        if self.read_paused and len(self._waiting) <= _MOST_WAITING:
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
