@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lane", choices=lanes.LANES, help="the only lane; without it express, and both where marked so")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Run half as many processes again as there are cores: tests of servers wait as long as they compute."""
     return (os.cpu_count() or 1) * 3 // 2

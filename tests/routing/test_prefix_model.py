@@ -38,6 +38,7 @@ def test_what_is_known_of_a_prompt_is_its_beginning(
         known = model.known(prompt)
         assert all(block in kept for block in prompt[:known])
         assert not any(block in kept for block in prompt[known:])
+        assert not prompt or model.knows(prompt[0]) is (known > 0)
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30))

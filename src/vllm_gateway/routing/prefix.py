@@ -84,9 +84,11 @@ class Prefix:
             return candidates[0]
         least = best = least_busy(candidates)
         best_score = (load_of(best) - self._saved(best, blocks), best.turn)
+        models, first = self._models, blocks[0]
         for replica in candidates:
-            if replica is least:
-                continue
+            model = models.get(replica.name)
+            if model is None or replica is least or not model.knows(first):
+                continue  # who knows nothing of it is no better than the least busy one
             score = (load_of(replica) - self._saved(replica, blocks), replica.turn)
             if score < best_score and not is_far_busier(replica, least):
                 best, best_score = replica, score

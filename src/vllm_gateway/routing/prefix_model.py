@@ -35,6 +35,10 @@ class PrefixModel:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
+    def knows(self, block: int) -> bool:
+        """Say whether any prompt with this block was there lately."""
+        return block in self._young or block in self._old
+
     def known(self, blocks: Sequence[int]) -> int:
         """Return how many blocks at the beginning of a prompt are likely to be there."""
         young, old = self._young, self._old
