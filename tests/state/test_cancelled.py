@@ -119,7 +119,7 @@ async def test_limits_in_redis(redis_url: str) -> None:
 
     async def ask(number: int) -> object:
         name = f"{prefix}-{next(numbers)}"
-        return left_of(await limiter.reserve(name, [budget(1_000 + number, 1, name)]))
+        return left_of(await limiter.reserve(name, [budget(1_000 + number, name)], 1))
 
     try:
         await cancel_at_random(ask, lambda number: [999 + number], Commands(limiter))

@@ -41,8 +41,13 @@ class Clamp:
 
 def max_model_len(model: str, serving: Sequence[Replica]) -> int | None:
     """Return the length of the model's context that all of `serving` have; None when none of them tells."""
-    rows = [replica.models.get(model, {}) for replica in serving]
-    return min((length for row in rows if isinstance(length := row.get("max_model_len"), int)), default=None)
+    least = None
+    for replica in serving:
+        row = replica.models.get(model)
+        length = None if row is None else row.get("max_model_len")
+        if isinstance(length, int) and (least is None or length < least):
+            least = length
+    return least
 
 
 def _can_be_counted(asked: Asked) -> bool:
