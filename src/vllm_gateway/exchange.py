@@ -354,6 +354,6 @@ class Sink(Protocol):
         """Close the caller's connection at once, whatever it has not taken yet."""
         ...
 
-    async def until(self, done: "asyncio.Future[T]") -> T:
-        """Wait for `done`, and keep writing meanwhile."""
+    def until(self, done: "asyncio.Future[T]") -> Awaitable[T]:
+        """Wait for `done`, and keep writing meanwhile; who stops waiting may cancel it."""
         ...
