@@ -20,9 +20,9 @@ class CallerGone(Exception):
     """The caller left while something was still expected from it; nobody is there to be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
-    """Tokens of one answer, as the replica counted them."""
+    """Tokens of one answer, as the replica counted them. Nobody changes it; to freeze it is slow."""
 
     prompt_tokens: int
     completion_tokens: int
