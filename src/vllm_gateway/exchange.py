@@ -38,9 +38,9 @@ class CallerGone(Exception):
     """The caller left while something was still expected from it; nobody is there to be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
-    """Tokens of one answer, as the replica counted them."""
+    """Tokens of one answer, as the replica counted them. Nobody changes it; to freeze it is slow."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -374,6 +374,6 @@ class Sink(Protocol):
         """Close the caller's connection at once, whatever it has not taken yet."""
         ...
 
-    async def until(self, done: "asyncio.Future[T]") -> T:
-        """Wait for `done`, and keep writing meanwhile."""
+    def until(self, done: "asyncio.Future[T]") -> Awaitable[T]:
+        """Wait for `done`, and keep writing meanwhile; who stops waiting may cancel it."""
         ...

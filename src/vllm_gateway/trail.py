@@ -100,7 +100,10 @@ class Trail:
 
     def step(self) -> float:
         """Return the seconds since the last step, and begin another."""
-        now = self.now()
+        return self.step_at(self.now())
+
+    def step_at(self, now: float) -> float:
+        """Do the same for who knows what time it is."""
         took_s, self.at = now - self.at, now
         return took_s
 

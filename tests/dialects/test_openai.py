@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.recorded import recording
 from vllm_gateway import codec
@@ -187,6 +189,20 @@ def test_a_huge_answer_is_not_parsed_for_its_usage() -> None:
 def test_what_only_looks_like_usage_is_none(body: bytes) -> None:
     """Half an answer, or another kind of JSON, has no usage to read."""
     assert usage_in(body) is None
+
+
+_CRAFTY = st.sampled_from(["usage", ',"usage":{', '"usage":{"prompt_tokens":1}}', "\\", '"', "{}", "a"])
+_USAGE = st.fixed_dictionaries({"prompt_tokens": st.integers(1, 9)})
+_VALUES: st.SearchStrategy[object] = st.recursive(
+    _USAGE | _CRAFTY | st.lists(_CRAFTY).map("".join),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("usage") | _CRAFTY, inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["choices", "usage", "metrics"]), _VALUES))
+def test_nothing_inside_an_answer_is_taken_for_its_usage(answer: dict[str, object]) -> None:
+    """Whatever a model writes, and however deep an object of that name lies, it is the answer's own that counts."""
+    assert usage_in(codec.dumps(answer)) == usage_of(answer.get("usage"))
 
 
 def finished(*reasons: object) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """The turnstile, for exchanges."""
 
+import asyncio
 from collections.abc import Sequence
+from unittest.mock import ANY
 
 import pytest
 
 from tests.exchanges import exchange
 from tests.upstream.test_answers import Notes, chat
+from tests.waiting import until
 from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.callers import Caller, Priority
 from vllm_gateway.clock import SystemClock
@@ -13,6 +16,7 @@ from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.pipeline.waiting import Waiting
 from vllm_gateway.settings.admission import Queue
 from vllm_gateway.settings.model import Upstream
+from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.deadlines import Deadlines
 from vllm_gateway.upstream.health import Sign
 from vllm_gateway.upstream.pool import Pool
@@ -70,3 +74,17 @@ async def test_a_caller_is_its_key_or_its_address() -> None:
     by_key.caller = Caller("key-1", priority=Priority.INTERACTIVE)
     by_address.address = "10.0.0.1"
     assert await served(by_key) * 4 == await served(by_address)
+
+
+async def test_a_place_given_to_a_caller_who_is_just_leaving_is_not_lost() -> None:
+    """Between a caller's leaving and its wait's end a replica may become free; the next caller gets it."""
+    waiting, turnstile, pool = made()
+    one = exchange()
+    taken = [await waiting.enter(one, pool.replicas, last, Notes()) for _ in pool.replicas]
+    waits = Tasks("test").start(waiting.enter(exchange(), pool.replicas, last, Notes()), name="waits")
+    await until(lambda: turnstile.waiting == 1)
+    waits.cancel()
+    waiting.leave(one, taken[0])
+    assert await asyncio.gather(waits, return_exceptions=True) == [ANY]
+    assert waits.cancelled()
+    assert [replica.outstanding for replica in taken] == [0, 1]

@@ -1,6 +1,7 @@
 """A sink that says of an answer that it went past the cache."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from vllm_gateway.cache.telling import Mark, marked
@@ -47,6 +48,6 @@ class BypassSink:
         """Close the caller's connection at once."""
         self._sink.drop()
 
-    async def until(self, done: "asyncio.Future[T]") -> T:
+    def until(self, done: "asyncio.Future[T]") -> Awaitable[T]:
         """Wait for `done`, and keep writing meanwhile."""
-        return await self._sink.until(done)
+        return self._sink.until(done)

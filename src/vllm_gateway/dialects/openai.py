@@ -83,11 +83,26 @@ def usage_in(body: bytes) -> Usage | None:
     """Read the usage out of an answer in one piece; None when there is none, or when the answer is no short one."""
     if b'"usage":{' not in body or len(body) > _MOST_PARSED_BYTES:
         return None
+    return usage_of((_end_in(body) or _object_in(body)).get("usage"))
+
+
+def _end_in(body: bytes) -> dict[str, Any]:
+    """Return the members from the last `usage` on; empty when they are not those of the outermost object.
+
+    Inside a string no quote follows a bare comma, so what is found is a name. When the rest of the text closes one
+    object and nothing else, it is the outermost, and the long part before need not be parsed.
+    """
+    at = body.rfind(b',"usage":{')
+    return _object_in(b"{" + body[at + 1 :]) if at >= 0 else {}
+
+
+def _object_in(text: bytes) -> dict[str, Any]:
+    """Return the object that a text is; an empty one when it is none."""
     try:
-        answer = codec.loads(body)
+        value = codec.loads(text)
     except codec.MalformedJson:
-        return None
-    return usage_of(answer.get("usage")) if isinstance(answer, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int:

@@ -1,7 +1,7 @@
 """A sink that keeps the end of an answer back: a caller who sees the end may rely on what was to be kept."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from vllm_gateway.exchange import Flow, Headers, Sink
@@ -94,9 +94,9 @@ class Held:
         """Close the caller's connection at once."""
         self._sink.drop()
 
-    async def until(self, done: "asyncio.Future[T]") -> T:
+    def until(self, done: "asyncio.Future[T]") -> Awaitable[T]:
         """Wait for `done`, and keep writing meanwhile."""
-        return await self._sink.until(done)
+        return self._sink.until(done)
 
     def release(self, body: bytes | None = None) -> None:
         """Complete the reply; `body` takes the place of an answer in one piece."""

@@ -1,7 +1,7 @@
 """Comments in a stream while the model is silent, so that no proxy on the way takes it for dead."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -97,6 +97,6 @@ class Heartbeat:
         self._is_over = True
         self._sink.drop()
 
-    async def until(self, done: "asyncio.Future[T]") -> T:
+    def until(self, done: "asyncio.Future[T]") -> Awaitable[T]:
         """Wait for `done`, and keep writing meanwhile."""
-        return await self._sink.until(done)
+        return self._sink.until(done)

@@ -340,11 +340,16 @@ async def _pause(sink: Sink, seconds: float) -> None:
     """Wait, and keep writing meanwhile."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_later(seconds, over.set_result, None)
+    timer = loop.call_later(seconds, _end, over)
     try:
         await sink.until(over)
     finally:
         timer.cancel()
+
+
+def _end(pause: "asyncio.Future[None]") -> None:
+    if not pause.done():
+        pause.set_result(None)
 
 
 def _learn_fingerprint(course: _Course) -> None:

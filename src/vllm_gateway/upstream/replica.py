@@ -220,15 +220,18 @@ class Replica:
             head = self._keyless_head + _authorization(callers_key)
         return b"".join((method, b" ", self._path, path.encode(), head, headers, length, b"\r\n", body))
 
-    async def checkout(self) -> Connection:
-        """Return a free connection, an open one if there is one; raise `ConnectionFault` if none can be made."""
-        too_old = self._clock.now() - IDLE_S
+    def take_idle(self, now: float) -> Connection | None:
+        """Return an open connection that nobody uses; None when there is none."""
         while self._idle:
             connection, since = self._idle.pop()
-            if connection.is_free and since > too_old:
+            if connection.is_free and since > now - IDLE_S:
                 return connection
             connection.close()
-        return await self.connect()
+        return None
+
+    async def checkout(self) -> Connection:
+        """Return a free connection, an open one if there is one; raise `ConnectionFault` if none can be made."""
+        return self.take_idle(self._clock.now()) or await self.connect()
 
     async def connect(self) -> Connection:
         """Return a connection on which nothing was ever sent; raise `ConnectionFault` if none can be made."""

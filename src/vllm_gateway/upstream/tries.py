@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
@@ -98,24 +98,27 @@ class Tries:
             AttemptFailed: there is no whole answer.
         """
         exchange, result = errand.exchange, CANCELLED
-        began = self._clock.now()
+        began = now = self._clock.now()
         exchange.attempts += 1
         exchange.replica = replica.name
         trail, call = exchange.trail, Call(replica.name, question.path, began)
         trail.calls.append(call)
         is_first = trail.route_s is None
         if is_first:
-            trail.route_s = trail.step() - trail.queue_s
+            trail.route_s = trail.step_at(began) - trail.queue_s
         try:
             headers = question.headers if trail.trace is None else question.headers + trail.trace.told(call)
             request = replica.request(
                 b"POST", question.path, headers, question.body, callers_key=exchange.caller.upstream_key
             )
             try:
-                connection = await _connected(replica.checkout)
-                call.connected_at = self._clock.now()
+                connection = replica.take_idle(now)
+                if connection is None:
+                    connection = await _connected(replica)
+                    now = self._clock.now()
+                call.connected_at = now
                 if is_first:
-                    trail.connect_s = trail.step()
+                    trail.connect_s = trail.step_at(now)
                 await self._hear(errand, connection, replica, request)
             except AttemptFailed as failed:
                 if not failed.is_stale:
@@ -199,9 +202,9 @@ def _learn(exchange: Exchange, replica: Replica, question: Question, failed: Att
     log.debug("exchange %s: replica %s: %s, status %d", *told)
 
 
-async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection:
+async def _connected(replica: Replica) -> Connection:
     try:
-        return await connect()
+        return await replica.connect()
     except ConnectionFault as fault:
         error = ReplicaUnreachable("The model server cannot be reached.")
         raise AttemptFailed(Verdict(error, is_retryable=True, sign=Sign.UNREACHABLE)) from fault
@@ -210,7 +213,7 @@ async def _connected(connect: Callable[[], Awaitable[Connection]]) -> Connection
 async def _reconnected(replica: Replica, failed: AttemptFailed) -> Connection:
     """Return a new connection; when there is none, the replica went away with the request, not before it."""
     try:
-        return await _connected(replica.connect)
+        return await _connected(replica)
     except AttemptFailed as gone:
         gone.is_broken = failed.is_broken
         raise
