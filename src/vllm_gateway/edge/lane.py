@@ -161,6 +161,7 @@ class Lane:
                 raise
         finally:
             caller.forget()
+            sink.exchange = None  # which knows its caller: a circle would wait for the collector
 
     async def _run_audibly(self, exchange: Exchange, sink: Outlet) -> None:
         """Answer, and say now and then that somebody is there."""
@@ -336,6 +337,7 @@ class _Caller:
         """Watch no longer."""
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None  # where it was cancelled it knows this caller
 
     async def _watch(self, task: "asyncio.Task[Any]") -> None:
         """Stop the exchange when the caller leaves; that closes the replica's connection too."""
