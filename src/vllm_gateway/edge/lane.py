@@ -333,6 +333,7 @@ class _Caller:
         """Watch no longer."""
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None  # where it was cancelled it knows this caller
 
     async def _watch(self, task: "asyncio.Task[Any]") -> None:
         """Stop the exchange when the caller leaves; that closes the replica's connection too."""

@@ -160,7 +160,7 @@ async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncI
 
 
 @asynccontextmanager
-async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock: Clock) -> AsyncIterator[None]:
+async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys) -> AsyncIterator[None]:
     """Have a line logged for every exchange that `ledger` closes, if that is wanted."""
     if not settings.log.requests or not logging.getLogger().isEnabledFor(logging.INFO):
         yield
@@ -168,7 +168,6 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
     lines = RequestLog(
         renderer(settings.log.format, sys.stderr),
         sys.stderr,
-        clock=clock,
         caller=partial(_name_of, keys),
         text_bytes=settings.log.body_bytes,
     )
