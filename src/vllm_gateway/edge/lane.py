@@ -161,6 +161,7 @@ class Lane:
                 raise
         finally:
             caller.forget()
+            sink.exchange = None  # they hold each other, and a connection its last caller: both would wait for a search
 
     async def _run_audibly(self, exchange: Exchange, sink: Outlet) -> None:
         """Answer, and say now and then that somebody is there."""
