@@ -279,9 +279,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if way is None:
             return False
         self._head_bytes = 0
-        self.cycle = call = ExpressCall(self, way, known.head)
+        self.cycle = self._running = call = ExpressCall(self, way, known.head)
+        call.keep_alive = not self._is_ending
         call.take_whole(data[body_at:])
-        self._start_asgi_task(call, None)
+        call.begin(self.tasks)
         return True
 
     def _make_scope(self) -> None:

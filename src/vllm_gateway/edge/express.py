@@ -31,6 +31,8 @@ _DEFECT = (
     b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
     b"connection: close\r\n\r\nInternal Server Error"
 )
+_STATUS_LINE = {status: line.rstrip() for status, line in STATUS_LINE.items()}
+_header = b": ".join
 _CLOSE = (b"connection", b"close")
 _CHUNKED = (b"transfer-encoding", b"chunked")
 
@@ -375,12 +377,8 @@ def head_of(status: int, headers: Headers) -> bytes:
     Raises:
         ValueError: a header holds the end of a line, which would let it say more than one header.
     """
-    parts = [STATUS_LINE[status]]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    head = b"".join(parts)
-    lines = len(headers) + 2
-    if head.count(b"\n") != lines or head.count(b"\r") != lines:
+    lines = [_STATUS_LINE[status], *map(_header, headers), b"\r\n"]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
         raise ValueError("a header of the reply is more than one line")
     return head
