@@ -70,20 +70,22 @@ def usage_of(value: object) -> Usage | None:
     """Read a usage object of any of the routes, Anthropic's among them; None when it is none."""
     if not isinstance(value, dict):
         return None
-    details = value.get("prompt_tokens_details") or value.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else value.get("cache_read_input_tokens")
-    return Usage(
-        prompt_tokens=_count(value.get("prompt_tokens", value.get("input_tokens"))),
-        completion_tokens=_count(value.get("completion_tokens", value.get("output_tokens"))),
-        cached_tokens=_count(cached),
-    )
+    get = value.get
+    details = get("prompt_tokens_details") or get("input_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else get("cache_read_input_tokens")
+    prompt = _count(get("prompt_tokens", get("input_tokens")))
+    completion = _count(get("completion_tokens", get("output_tokens")))
+    return Usage(prompt, completion, _count(cached))
 
 
 def usage_in(body: bytes) -> Usage | None:
     """Read the usage out of an answer in one piece; None when there is none, or when the answer is no short one."""
-    if b'"usage":{' not in body or len(body) > _MOST_PARSED_BYTES:
+    if len(body) > _MOST_PARSED_BYTES:
         return None
-    return usage_of((_end_in(body) or _object_in(body)).get("usage"))
+    end = _end_in(body)
+    if not end and b'"usage":{' in body:
+        end = _object_in(body)
+    return usage_of(end.get("usage"))
 
 
 def _end_in(body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ A refusal for having too much to do is no bad sign: a replica that protects itse
 not for long.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 FAILURES_IN_A_ROW = 3
@@ -85,11 +85,15 @@ class Health:
     """When it was closed last."""
     is_tried: bool = False
     """The one request that may try it is under way."""
+    is_closed: bool = field(init=False)
+    is_usable: bool = field(init=False)
+    """It may be asked. Worked out once, because every request wants to know."""
 
-    @property
-    def is_usable(self) -> bool:
-        """It may be asked."""
-        return self.state is State.CLOSED or (self.state is State.HALF_OPEN and not self.is_tried)
+    def __post_init__(self) -> None:
+        """Work out what follows from the rest."""
+        object.__setattr__(self, "is_closed", self.state is State.CLOSED)
+        is_to_try = self.state is State.HALF_OPEN and not self.is_tried
+        object.__setattr__(self, "is_usable", self.is_closed or is_to_try)
 
     @property
     def is_doubtful(self) -> bool:

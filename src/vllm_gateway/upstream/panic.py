@@ -12,7 +12,7 @@ def candidates(serving: Sequence[Replica], panic_percent: float) -> list[Replica
     failed answers are asked too, and count as usable until more are well. Replicas that cannot be reached, or stand
     still, are not: nothing would come of it.
     """
-    well = [replica for replica in serving if replica.is_available and replica.health.is_usable]
+    well = [replica for replica in serving if replica.health.is_usable and replica.is_available]
     if len(well) == len(serving):
         return well
     available = [replica for replica in serving if replica.is_available]

@@ -101,7 +101,8 @@ class Pool:
 
         A replica that was away does not get all the turns that it missed: it queues up where the others are now.
         """
-        self._now_at = max(self._now_at, replica.turn)
+        if replica.turn > self._now_at:  # noqa: PLR1730 - a call for each request is too many
+            self._now_at = replica.turn
         replica.turn = self._now_at + 1 / replica.weight
 
     def close(self) -> None:

@@ -163,7 +163,7 @@ class Replica:
 
     def see(self, sign: Sign) -> None:
         """Take note of a sign of its health."""
-        if sign is Sign.ANSWERED and not self.health.failures:
+        if not self.health.failures and sign is Sign.ANSWERED:
             return  # by far the most common, and nothing new
         before = self.health
         self.health = after = before.after(sign, self._clock.now(), self.ejecting)
@@ -188,6 +188,8 @@ class Replica:
         While such a one is under way there is no other. It ends with a sign, or else with `unasked`.
         """
         before = self.health
+        if before.is_closed:
+            return False
         self.health = before.tried()
         return self.health is not before
 
