@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.errors import GatewayError
@@ -20,8 +20,7 @@ class CallerGone(Exception):
     """The caller left while something was still expected from it; nobody is there to be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one answer, as the replica counted them."""
 
     prompt_tokens: int

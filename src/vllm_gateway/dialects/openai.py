@@ -81,13 +81,20 @@ def usage_of(value: object) -> Usage | None:
 
 def usage_in(body: bytes) -> Usage | None:
     """Read the usage out of an answer in one piece; None when there is none, or when the answer is no short one."""
-    if b'"usage":{' not in body or len(body) > _MOST_PARSED_BYTES:
+    start = body.rfind(b'"usage":{')
+    if start < 0 or len(body) > _MOST_PARSED_BYTES:
         return None
+    answer = _read(b"{" + body[start:])  # an object as well, if it begins in the middle of one that has no other around
+    if answer is None:
+        answer = _read(body)
+    return usage_of(answer.get("usage")) if isinstance(answer, dict) else None
+
+
+def _read(text: bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
     try:
-        answer = codec.loads(body)
+        return codec.loads(text)
     except codec.MalformedJson:
         return None
-    return usage_of(answer.get("usage")) if isinstance(answer, dict) else None
 
 
 def _count(value: object) -> int:
