@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.errors import GatewayError
@@ -38,9 +38,8 @@ class CallerGone(Exception):
     """The caller left while something was still expected from it; nobody is there to be told."""
 
 
-@dataclass(slots=True)
-class Usage:
-    """Tokens of one answer, as the replica counted them. Nobody changes it; to freeze it is slow."""
+class Usage(NamedTuple):
+    """Tokens of one answer, as the replica counted them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -206,7 +205,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Asked:
-    """What the body asks for, as far as the gateway must know it. Nobody changes it; to freeze it takes 2 µs."""
+    """What the body asks for, as far as the gateway must know it. Only who makes it changes it; to freeze it is slow."""
 
     path: str
     """The route of the replica that answers it."""
