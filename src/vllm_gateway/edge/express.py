@@ -304,8 +304,8 @@ class ExpressCall:
         """Send a part of a stream at once; keep a part of an answer of known length, as long as that is small."""
         if self._is_chunked:
             if data and not self.is_gone:
-                head = b"" if self._head is None else self._take_head()
-                self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+                chunk = b"%x\r\n%b\r\n" % (len(data), data)
+                self._transport.write(chunk if self._head is None else self._take_head() + chunk)
             return
         self._held.append(data)
         self._held_bytes += len(data)
