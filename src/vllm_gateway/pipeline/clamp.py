@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from vllm_gateway.admission.members import edited
 from vllm_gateway.exchange import Asked
@@ -11,6 +12,7 @@ from vllm_gateway.upstream.replica import Replica
 _PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose prompts a replica can count."""
 _FIELDS = ("max_completion_tokens", "max_tokens")
+_UNTOLD: dict[str, Any] = {}
 
 
 class Clamp:
@@ -41,8 +43,12 @@ class Clamp:
 
 def max_model_len(model: str, serving: Sequence[Replica]) -> int | None:
     """Return the length of the model's context that all of `serving` have; None when none of them tells."""
-    rows = [replica.models.get(model, {}) for replica in serving]
-    return min((length for row in rows if isinstance(length := row.get("max_model_len"), int)), default=None)
+    least = None
+    for replica in serving:
+        length = replica.models.get(model, _UNTOLD).get("max_model_len")
+        if isinstance(length, int) and (least is None or length < least):
+            least = length
+    return least
 
 
 def _can_be_counted(asked: Asked) -> bool:
