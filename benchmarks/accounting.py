@@ -31,10 +31,11 @@ def read_stat(text: str) -> Stat:
     return Stat(parent=int(fields[1]), cpu_s=(int(fields[11]) + int(fields[12])) / TICKS_PER_S)
 
 
-def read_peak_rss_bytes(status: str) -> int:
-    """Return the peak memory that `/proc/<pid>/status` tells; a process that is ending has none."""
+def read_rss_bytes(status: str, *, is_peak: bool = False) -> int:
+    """Return the memory that `/proc/<pid>/status` tells, now or at its peak; a process that is ending has none."""
+    name = "VmHWM:" if is_peak else "VmRSS:"
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return 0
 
@@ -105,7 +106,11 @@ class Watch:
 
     def peak_rss_bytes(self) -> int:
         """Return the peak memory of the target: the sum over its processes."""
-        return sum(read_peak_rss_bytes(_read(pid, "status")) for pid in self._target)
+        return sum(read_rss_bytes(_read(pid, "status"), is_peak=True) for pid in self._target)
+
+    def rss_bytes(self) -> int:
+        """Return the memory of the target now: the sum over its processes."""
+        return sum(read_rss_bytes(_read(pid, "status")) for pid in self._target)
 
 
 def _read(pid: int, name: str) -> str:

@@ -118,10 +118,10 @@ async def cost() -> None:
         for backend in ("memory", "redis"):
             chosen = limits.model_copy(update={"backend": backend})
             limiter = open_limiter(chosen, State(redis_url=SecretStr(url)), clock)
-            meters = Meters(chosen).of("key:a", None, "m", 100)
+            meters = Meters(chosen).of("key:a", None, "m")
 
             async def count(number: int, limiter=limiter, meters=meters) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound here
-                await limiter.reserve(f"r{number}", meters)
+                await limiter.reserve(f"r{number}", meters, 100)
                 await limiter.settle(f"r{number}", meters, 50, is_charged=True)
 
             print(f"| three limits in {backend}, reserved and settled | {await per_call_us(count):.1f} |")

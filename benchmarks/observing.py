@@ -36,6 +36,7 @@ from vllm_gateway.telemetry.metrics.requests import Requests
 from vllm_gateway.telemetry.tracing.recording import Recording
 from vllm_gateway.telemetry.tracing.sending import OtelOutlet
 from vllm_gateway.telemetry.tracing.spans import spans_of, story_of
+from vllm_gateway.telemetry.usage.record import record_of
 from vllm_gateway.trail import Call, Trail
 
 GROUPS, CALLS = 200, 200
@@ -116,15 +117,16 @@ def cost() -> None:
         raise RuntimeError("the exchange has no trace")
     story = story_of(one, Outcome.OK, trace, caller="app")
     forget = recording._held.clear  # noqa: SLF001 - no room is to run out
+    record = record_of(one, Outcome.OK, clock)
     steps: dict[str, Callable[[], object]] = {
         "`Server-Timing`, made": lambda: head_told(one),
         "a trail with one call of a replica, noted": noted,
         "an exchange opened and closed, nothing noted": close,
-        "the metrics": lambda: requests.see(one, Outcome.OK),
-        "the line of the log, without the thread that writes it": lambda: line_of(one, Outcome.OK, caller=str),
+        "the metrics": lambda: requests.see(one, record),
+        "in a thread: the line of the log": lambda: line_of(record, caller=str),
         "a trace begun: the caller's read, or a new one, and the sampler asked": lambda: recording.begin(one),
         "a trace told to a replica": lambda: trace.told(one.trail.calls[0]),
-        "what spans are made of, taken": lambda: recording.see(one, Outcome.OK),
+        "what spans are made of, taken": lambda: recording.see(one, record),
         "in a thread: three spans made of it": lambda: spans_of(story, wall=0.0),
     }
     sent = [(trace, span) for _ in range(_SENT) for span in spans_of(story, wall=1.0)]
@@ -147,9 +149,10 @@ def cost() -> None:
 async def _lateness(rate: int, recording: Recording, one: Exchange) -> tuple[float, float]:
     """Return how late a loop is in ms, at the median and the 99th percentile, while so many requests end a second."""
     late, done, began = [], 0, SystemClock.now()
+    record = record_of(one, Outcome.OK, SystemClock())
     while (passed := SystemClock.now() - began) < _LATE_S:
         for _ in range(int(passed * rate) - done):
-            recording.see(one, Outcome.OK)
+            recording.see(one, record)
             done += 1
         asleep = SystemClock.now()
         await asyncio.sleep(_NAP_S)

@@ -19,8 +19,9 @@ from vllm_gateway.dialects.operations import build_operations
 from vllm_gateway.exchange import Exchange, Usage
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.ledger import Ledger
-from vllm_gateway.telemetry.usage.database import postgres_store, sqlite_store
+from vllm_gateway.telemetry.usage.database import postgres_store
 from vllm_gateway.telemetry.usage.record import record_of
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
 from vllm_gateway.telemetry.usage.store import Entry, UsageStore
 from vllm_gateway.telemetry.usage.writer import BATCH, MAX_HELD, Writer
 
@@ -62,7 +63,7 @@ async def _hot_path() -> None:
     one, clock = _exchange(), SystemClock()
     off, on = Ledger(clock), Ledger(clock)
     with TemporaryDirectory() as folder:
-        store = sqlite_store(Path(folder, "usage.sqlite"), limit_s=5)
+        store = SqliteStore(Path(folder, "usage.sqlite"), limit_s=5)
         writer = Writer(store, keep_days=0, clock=clock)
         on.told.append(writer.take)
         without = _median_ns(off, one, lambda: None)
@@ -107,7 +108,7 @@ async def _writing(postgres: str | None) -> None:
     print("|---|---:|---:|---:|")
     with TemporaryDirectory() as folder:
         path = Path(folder, "usage.sqlite")
-        stores = {"sqlite": sqlite_store(path, limit_s=5)}
+        stores: dict[str, UsageStore] = {"sqlite": SqliteStore(path, limit_s=5)}
         if postgres is not None:
             stores["postgres"] = postgres_store(postgres, limit_s=5)
         for name, store in stores.items():
@@ -126,7 +127,7 @@ async def _away() -> None:
 
     one, clock = _exchange(), SystemClock()
     with TemporaryDirectory() as folder:
-        writer = Writer(sqlite_store(Path(folder, "usage.sqlite"), limit_s=5), keep_days=0, clock=clock)
+        writer = Writer(SqliteStore(Path(folder, "usage.sqlite"), limit_s=5), keep_days=0, clock=clock)
         ledger = Ledger(clock)
         ledger.told.append(writer.take)
         tracemalloc.start()

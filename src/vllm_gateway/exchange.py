@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.errors import GatewayError
@@ -16,13 +16,30 @@ Headers = list[tuple[bytes, bytes]]
 """Names in lower case and values, as they stand on the wire."""
 
 
+@dataclass(slots=True)
+class Head:
+    """The head of a request, and what was found out about it; what is noted here depends on nothing but the headers.
+
+    Requests of one connection that send the same head share one of these, so that it is found out once.
+    """
+
+    headers: Headers
+    query: bytes = b""
+    """What stands behind the path."""
+    own_id: str | None = None
+    """The id that the caller gives the request; empty: none, or none that is safe; None: nobody has looked."""
+    keys: "Sequence[tuple[bytes, bytes]] | None" = None
+    """The keys in it, each with its digest; None: nobody has looked."""
+    is_announced_well: bool = False
+    """What it says of the form of the body was looked at, and is right."""
+
+
 class CallerGone(Exception):
     """The caller left while something was still expected from it; nobody is there to be told."""
 
 
-@dataclass(slots=True)
-class Usage:
-    """Tokens of one answer, as the replica counted them. Nobody changes it; to freeze it is slow."""
+class Usage(NamedTuple):
+    """Tokens of one answer, as the replica counted them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -188,7 +205,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Asked:
-    """What the body asks for, as far as the gateway must know it. Nobody changes it; to freeze it takes 2 µs."""
+    """What the body asks for, as far as the gateway must know it. Only who makes it changes it; to freeze it is slow."""
 
     path: str
     """The route of the replica that answers it."""
@@ -255,6 +272,8 @@ class Exchange:
     caller: Caller = ANONYMOUS
     address: str = ""
     """The caller's network address; empty where there is none, as on a Unix socket."""
+    head: Head | None = None
+    """What is known of the headers besides."""
     is_expected: bool = False
     """It came on a connection that the caller could not know to be the wrong one: the shutdown is younger."""
     told: Headers = field(default_factory=list)

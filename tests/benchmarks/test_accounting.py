@@ -12,7 +12,7 @@ from benchmarks.accounting import (
     Watch,
     descendants,
     read_busy_s,
-    read_peak_rss_bytes,
+    read_rss_bytes,
     read_stat,
     tree_of,
 )
@@ -26,10 +26,11 @@ def test_the_name_of_a_program_does_not_confuse(name: str) -> None:
     assert (stat.parent, stat.cpu_s) == (7, 4.0)
 
 
-def test_peak_memory_is_read() -> None:
-    """The peak is told in kB; a process that is ending tells none."""
-    assert read_peak_rss_bytes("Name:\tx\nVmPeak:\t9 kB\nVmHWM:\t    2048 kB\nVmRSS:\t1 kB\n") == 2048 * 1024
-    assert read_peak_rss_bytes("Name:\tx\nState:\tZ (zombie)\n") == 0
+def test_memory_is_read() -> None:
+    """It is told in kB, now and at its peak; a process that is ending tells none."""
+    status = "Name:\tx\nVmPeak:\t9 kB\nVmHWM:\t    2048 kB\nVmRSS:\t1 kB\n"
+    assert (read_rss_bytes(status), read_rss_bytes(status, is_peak=True)) == (1024, 2048 * 1024)
+    assert read_rss_bytes("Name:\tx\nState:\tZ (zombie)\n") == 0
 
 
 def test_the_machines_time_leaves_out_what_is_no_program() -> None:
@@ -66,7 +67,7 @@ def test_memory_is_seen() -> None:
     """A running interpreter has a peak of some megabytes, also after the peak was reset."""
     watch = Watch(target=os.getpid(), replica=os.getpid())
     watch.reset_peak_rss()
-    assert watch.peak_rss_bytes() > 5_000_000
+    assert min(watch.peak_rss_bytes(), watch.rss_bytes()) > 5_000_000
 
 
 def test_a_process_that_has_ended_is_told() -> None:

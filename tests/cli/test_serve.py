@@ -1,5 +1,6 @@
 """`vllm-gateway serve`."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def test_no_flag_means_no_setting(run: Run, served: list[Settings]) -> None:
     """Without flags, file and variables the gateway runs with its defaults."""
     assert run("serve")[0] == 0
     assert served == [Settings()]
+
+
+@pytest.mark.parametrize("settings", ["port: 1", "port: wrong"])
+def test_garbage_is_collected_when_all_is_loaded(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    """Before the gateway runs, and when it does not come to that."""
+    seen: list[bool] = []
+    monkeypatch.setattr("vllm_gateway.serve.run", lambda *_, **__: seen.append(gc.isenabled()))
+    (here / "own.yaml").write_text(settings)
+    run("serve", "--config", "own.yaml")
+    assert gc.isenabled()
+    assert seen == ([True] if settings == "port: 1" else [])
 
 
 def test_the_status_is_the_gateways(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

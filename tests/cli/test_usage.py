@@ -11,9 +11,9 @@ from tests.telemetry.usage.records import DAY_S, entries, record
 from vllm_gateway import codec
 from vllm_gateway.admission.keys.stores.file import FileStore
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.telemetry.usage.database import sqlite_store
 from vllm_gateway.telemetry.usage.question import day_name, day_of
 from vllm_gateway.telemetry.usage.record import UsageRecord
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
 
 NOW = SystemClock.wall()
 
@@ -29,7 +29,7 @@ def ledger_file(here: Path) -> Path:
 
 def _keep(path: Path, records: Iterable[UsageRecord]) -> None:
     async def write() -> None:
-        store = sqlite_store(path, limit_s=5)
+        store = SqliteStore(path, limit_s=5)
         await store.write(entries(records))
         await store.close()
 

@@ -1,8 +1,11 @@
 """Streams that tell their usage all the time."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers, lists, sampled_from, tuples
 
 from vllm_gateway import codec
 from vllm_gateway.dialects.live_usage import LiveUsageWatch, telling_usage
@@ -50,6 +53,23 @@ def test_the_caller_sees_the_stream_as_if_nothing_had_been_asked() -> None:
     got = b"".join(map(live.feed, [*told, whole_usage(3), DONE]))
     assert got == b"".join([*silent, DONE])
     assert (live.is_complete(), live.usage, live.ending(), live.error) == (True, Usage(5, 3), b"", None)
+
+
+USAGES = ("", ',"usage":{"completion_tokens":1}', ',"usage":{"a":{"b":2},"completion_tokens":1}', ',"usage":{}')
+
+
+@given(
+    told=lists(tuples(sampled_from(["x", ',"usage":{"a":1}', "}", "{"]), sampled_from(USAGES)), min_size=1, max_size=6),
+    cuts=lists(integers(0, 1000)),
+)
+def test_it_does_not_matter_how_events_are_cut_into_reads(told: list[tuple[str, str]], cuts: list[int]) -> None:
+    """One event, several or a part of one in a read: what is told of the usage goes, and nothing else."""
+    silent = [event(text=text, live=False) for text, _ in told]
+    stream = b"".join(each[:-3] + usage.encode() + b"}\n\n" for each, (_, usage) in zip(silent, told, strict=True))
+    ends = sorted(min(cut, len(stream)) for cut in cuts)
+    live = watch()
+    got = b"".join(live.feed(stream[a:b]) for a, b in pairwise([0, *ends, len(stream)]))
+    assert got == b"".join(silent)
 
 
 def test_details_go_too() -> None:

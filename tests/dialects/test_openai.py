@@ -185,7 +185,21 @@ def test_a_huge_answer_is_not_parsed_for_its_usage() -> None:
     assert usage_in(large) is None
 
 
-@pytest.mark.parametrize("body", [b'{"usage":{"prompt_tokens":5}', b'["usage",{"usage":{}}]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"usage":{"prompt_tokens":5},"choices":[{"usage":{"prompt_tokens":7}}]}',
+        b'{"choices":[{"usage":{"prompt_tokens":7}}],"usage":{"prompt_tokens":5},"metrics":null}',
+        b'{"choices":[{"text":"\\"usage\\":{\\"prompt_tokens\\":7}"}],"usage":{"prompt_tokens":5},"text":"}"}',
+        b'{"usage":{"prompt_tokens":5},"text":"\\"usage\\":{\\"prompt_tokens\\":7}"}',
+    ],
+)
+def test_the_usage_is_that_of_the_whole_answer(body: bytes) -> None:
+    """Wherever it stands, and whatever parts of the answer say of theirs, or words of it."""
+    assert usage_in(body) == Usage(5, 0)
+
+
+@pytest.mark.parametrize("body", [b'{"usage":{"prompt_tokens":5}', b'["usage",{"usage":{}}]', b'{"a":{"usage":{}}}'])
 def test_what_only_looks_like_usage_is_none(body: bytes) -> None:
     """Half an answer, or another kind of JSON, has no usage to read."""
     assert usage_in(body) is None

@@ -1,6 +1,7 @@
 """The express lane: what goes past the ASGI application, and that callers see no difference."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,7 @@ from tests.waiting import PATIENCE_S, until
 from vllm_gateway.edge.connection import BoundedProtocol
 from vllm_gateway.edge.express import ExpressCall, head_of
 from vllm_gateway.edge.lane import HIGH_WATER_BYTES, Lane
+from vllm_gateway.exchange import Exchange
 from vllm_gateway.outcomes import Outcome
 
 BODY = b'{"model":"scripted","messages":[]}'
@@ -294,3 +296,25 @@ async def _ask_and_leave(door: Gateway, body: bytes) -> None:
     writer.write(post(body=body))
     await until(lambda: any(each.outstanding for each in door.parts.pool.replicas))
     writer.close()
+
+
+@pytest.mark.both_lanes
+@pytest.mark.parametrize("body", [BODY, STREAMED, b'{"model":"unknown","messages":[]}', b"{"])
+async def test_an_exchange_is_gone_when_it_is_over(body: bytes) -> None:
+    """Although its caller stays connected: nothing of it waits for Python to search for what holds each other."""
+
+    def are_there() -> bool:
+        return any(isinstance(each, Exchange) for each in gc.get_objects())
+
+    play = as_replica(streaming if body is STREAMED else keeping([]))
+    async with scripted(play) as replica, gateway(replica.url) as door:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(post(body=body))
+            await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_S)
+            await until(lambda: not are_there())
+        finally:
+            gc.enable()
+        writer.close()

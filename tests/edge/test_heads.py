@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_gateway.edge.heads import MOST_HEADERS, HeadRefused, check_ascii, check_head, too_large, too_slow
+from vllm_gateway import codec
+from vllm_gateway.edge.heads import (
+    MOST_HEADERS,
+    MOST_KEPT_BYTES,
+    HeadRefused,
+    check_ascii,
+    check_head,
+    size_of,
+    too_large,
+    too_slow,
+    without_offer,
+)
 from vllm_gateway.exchange import Headers
 
 HOST = (b"host", b"x")
@@ -112,3 +123,31 @@ def test_the_refusals_of_time_and_size_say_how_much_is_allowed() -> None:
     assert "1024 bytes" in too_large(1024).message
     assert (too_slow(0.5).status, too_slow(0.5).code) == (408, "request_timeout")
     assert "0.5 seconds" in too_slow(0.5).message
+
+
+def test_a_refusal_is_a_whole_reply_and_the_last_one() -> None:
+    """Its error has OpenAI's shape; its length is told, and that the connection closes."""
+    head, _, body = too_large(1024).reply().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"content-length: %d\r\nconnection: close" % len(body) in head
+    assert codec.loads(body)["error"]["code"] == "headers_too_large"
+
+
+@pytest.mark.parametrize("cut", range(len(b"\r\nUpgrade: h2c\r\n")))
+def test_an_offer_is_hidden_from_the_parser_wherever_a_read_ends(cut: int) -> None:
+    """Also when only its name was read before; the body is left alone."""
+    head, body = b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n", b"\nupgrade: no head"
+    at = len(b"GET / HTTP/1.1") + cut
+    first, second = head[:at], head[at:] + body
+    read, is_ascii = without_offer(first, before=b"")
+    rest, is_rest_ascii = without_offer(second, before=first[-MOST_KEPT_BYTES:])
+    assert (is_ascii, is_rest_ascii) == (True, True)
+    assert (read + rest).endswith(body)
+    assert b"\nupgrade:" not in (read + rest).removesuffix(body).lower()
+
+
+def test_what_a_parser_does_not_tell_is_seen_before_it() -> None:
+    """A head with other characters than those of ASCII; those of a body do not matter."""
+    assert without_offer(b"x: \xe9\r\n\r\n", before=b"") == (b"x: \xe9\r\n\r\n", False)
+    assert without_offer(b"x: e\r\n\r\n\xe9", before=b"") == (b"x: e\r\n\r\n\xe9", True)
+    assert size_of(b"/", [HOST]) == 1 + len(b"host") + len(HOST[1]) + 4

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable
 
 import pytest
+from typing_extensions import override
 
 from tests.gateway import gateway
 from tests.scripted import Visit, as_replica, scripted
 from tests.waiting import PATIENCE_S, until
-from vllm_gateway.edge.server import Stop
+from vllm_gateway.edge.server import Stop, accepting_more
 
 BODY = b'{"model":"scripted","messages":[],"stream":true}'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%scontent-length: %d\r\n\r\n%s"
@@ -102,3 +104,24 @@ async def test_a_second_request_to_stop_cuts_the_last_words() -> None:
         door.stop()
     assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     writer.close()
+
+
+async def test_connections_do_not_wait_for_one_turn_of_the_loop_each() -> None:
+    """A turn is long when there are many streams; several of those who come meanwhile are accepted in the next one."""
+    accepted, loop = list[asyncio.BaseTransport](), asyncio.get_running_loop()
+
+    class Accepting(asyncio.Protocol):
+        @override
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    servers = [await loop.create_server(Accepting, sock=each) for each in accepting_more([listener])]
+    callers = [socket.create_connection(listener.getsockname()) for _ in range(64)]
+    turns = 0
+    while len(accepted) < len(callers):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns < len(callers) / 2
+    for each in (*callers, *accepted, *servers):
+        each.close()

@@ -18,7 +18,7 @@ from vllm_gateway.dialects.openai import CHUNKS
 from vllm_gateway.dialects.reading import understand
 from vllm_gateway.errors import BudgetSpent, LimitReached, ReplicaFailed
 from vllm_gateway.exchange import Asked, Exchange, Usage
-from vllm_gateway.pipeline.metering import Metering, scope, used_tokens
+from vllm_gateway.pipeline.metering import Metering, used_tokens
 from vllm_gateway.settings.admission import Limits
 from vllm_gateway.upstream.deadlines import Deadlines
 
@@ -72,7 +72,7 @@ def made(**limits: object) -> tuple[Metering, MemoryLimiter, HandClock]:
 
 async def run(metering: Metering, one: Exchange, relay: Callable[[Asked], Awaitable[None]], **fields: object) -> None:
     """Have a chat metered."""
-    await metering.relay(one, asked(**fields), relay, model="m", max_model_len=lambda: 4096)
+    await metering.relay(one, asked(**fields), relay, model="m", serving=[])
 
 
 async def test_without_limits_nothing_is_told_and_nothing_is_asked_for() -> None:
@@ -151,8 +151,8 @@ async def test_a_caller_who_leaves_pays_for_the_prompt() -> None:
     await until(lambda: one.attempts == 1)
     task.cancel()
     await asyncio.wait([task])
-    meters = metering._meters.of("ip:", None, "m", 1)
-    (left,) = (await limiter.reserve("next", meters)).left
+    meters = metering._accounts.of(Caller(""), "", "m").meters
+    (left,) = (await limiter.reserve("next", meters, 1)).left
     assert 1000 - 40 < left.remaining < 1000 - 1
 
 
@@ -181,25 +181,6 @@ async def test_a_stream_runs_on_while_its_budget_does() -> None:
     assert stopped.result() in {350, 450}
     assert len(metering._deadlines) == 0
     await metering.close()
-
-
-@pytest.mark.parametrize(
-    ("caller", "address", "per", "who"),
-    [
-        (Caller(""), "10.0.0.1", "key", "ip:10.0.0.1"),
-        (Caller("key-1"), "10.0.0.1", "key", "key:key-1"),
-        (Caller("key-1"), "10.0.0.1", "ip", "ip:10.0.0.1"),
-        (Caller(""), "2001:db8:1:2:3:4:5:6", "key", "ip:2001:db8:1:2::/64"),
-        (Caller(""), "fe80::1%eth0", "key", "ip:fe80::/64"),
-        (Caller(""), "not:an:address", "key", "ip:not:an:address"),
-        (Caller(""), "", "key", "ip:"),
-    ],
-)
-def test_a_caller_is_a_key_or_a_place(caller: Caller, address: str, per: str, who: str) -> None:
-    """Whoever has an IPv6 network has more addresses than there are limits, so the network counts."""
-    one = exchange()
-    one.caller, one.address = caller, address
-    assert scope(one, Limits.model_validate({"per": per})) == who
 
 
 @pytest.mark.parametrize(

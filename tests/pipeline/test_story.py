@@ -126,8 +126,8 @@ async def test_a_cancellation_for_a_caller_who_left_ends_quietly(made: Made) -> 
 async def test_what_the_caller_is_told_is_known_when_an_exchange_is_over(made: Made) -> None:
     """Status and code of its error, how long the steps took that it came to, and no others."""
     pipeline, ledger = made
-    seen: list[tuple[Exchange, Outcome]] = []
-    ledger.seen.append(lambda exchange, outcome: seen.append((exchange, outcome)))
+    seen: list[tuple[Exchange, str]] = []
+    ledger.seen.append(lambda exchange, record: seen.append((exchange, record.outcome)))
     exchange = chat()
     exchange.receive = malformed
     with pytest.raises(BodyMalformed):

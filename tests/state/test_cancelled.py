@@ -27,8 +27,9 @@ from vllm_gateway.sessions.stores.redis import RedisStore
 from vllm_gateway.sessions.stores.sql import SqlStore
 from vllm_gateway.state.redis import Client, connect
 from vllm_gateway.state.sql import postgres_database
-from vllm_gateway.telemetry.usage.database import postgres_store, sqlite_store
+from vllm_gateway.telemetry.usage.database import postgres_store
 from vllm_gateway.telemetry.usage.question import Question
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
 from vllm_gateway.telemetry.usage.store import UsageStore
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -119,7 +120,7 @@ async def test_limits_in_redis(redis_url: str) -> None:
 
     async def ask(number: int) -> object:
         name = f"{prefix}-{next(numbers)}"
-        return left_of(await limiter.reserve(name, [budget(1_000 + number, 1, name)]))
+        return left_of(await limiter.reserve(name, [budget(1_000 + number, name)], 1))
 
     try:
         await cancel_at_random(ask, lambda number: [999 + number], Commands(limiter))
@@ -172,7 +173,7 @@ async def test_usage_in_postgresql(postgres_schema: str) -> None:
 
 async def test_usage_in_a_file(tmp_path: Path) -> None:
     """Likewise."""
-    await _usage(sqlite_store(tmp_path / "usage.sqlite", limit_s=WAIT_S))
+    await _usage(SqliteStore(tmp_path / "usage.sqlite", limit_s=WAIT_S))
 
 
 async def _usage(store: UsageStore) -> None:

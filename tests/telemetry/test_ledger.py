@@ -123,8 +123,8 @@ def test_those_who_want_to_know_are_told_once() -> None:
 def test_those_who_measure_see_an_exchange_once() -> None:
     """With its outcome, when it is over and not under way any more."""
     ledger = Ledger(HandClock())
-    seen: list[tuple[Exchange, Outcome, int]] = []
-    ledger.seen.append(lambda exchange, outcome: seen.append((exchange, outcome, len(ledger.live))))
+    seen: list[tuple[Exchange, str, int]] = []
+    ledger.seen.append(lambda exchange, record: seen.append((exchange, record.outcome, len(ledger.live))))
     one = exchange()
     ledger.open(one)
     assert not seen

@@ -17,7 +17,7 @@ from tests.wire.several import CHAT, HELLO, Several, met, several
 from tests.wire.sims import fast
 from tests.wire.test_earlier_deployments import replica
 from vllm_gateway.sim import RunningSim
-from vllm_gateway.telemetry.usage.database import TABLE
+from vllm_gateway.telemetry.usage.statements import TABLE
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 

@@ -1,8 +1,12 @@
 """Requests that two servers would cut apart in two places: refused, and nothing behind them is ever read."""
 
+import asyncio
+
 import pytest
 
+from tests.edge.kept_open import kept_open
 from tests.gateway import raw
+from tests.waiting import PATIENCE_S
 from tests.wire.hostile import BODY, CHAT, SECOND, differing, is_well, post, statuses
 from tests.wire.sims import asked, fleet
 
@@ -67,6 +71,33 @@ async def test_bodies_of_unclear_length_are_refused() -> None:
         requests = {f"{name}, by itself": HEAD + frame for name, frame in FRAMES.items() if name != "no chunk size"}
         assert await differing(door, requests, 400) == {}
         assert await is_well(door, sim)
+
+
+async def test_bodies_of_unclear_length_are_refused_behind_a_good_request() -> None:
+    """S-04: a connection on which all went well before, with the same lines even, is not trusted any more for it."""
+    async with fleet() as ((sim,), door):
+        for name, frame in FRAMES.items():
+            async with kept_open(door) as line:
+                for _ in range(2):
+                    assert statuses(await line.ask(HEAD + LENGTH + b"\r\n" + BODY)) == [200]
+                line.writer.write(HEAD + frame + SECOND)
+                answer = await asyncio.wait_for(line.reader.read(-1), PATIENCE_S)
+                assert (name, statuses(answer)) == (name, [400])
+                assert b'"object":"list"' not in answer
+        assert len(asked(sim)) == 2 * len(FRAMES)
+
+
+async def test_what_trails_a_known_request_is_no_part_of_it() -> None:
+    """S-04: also where the same head came before by itself, the announced length ends the body."""
+    async with fleet() as ((sim,), door), kept_open(door) as line:
+        for _ in range(2):
+            assert statuses(await line.ask(post())) == [200]
+        assert statuses(await line.ask(post() + SECOND)) == [200]
+        assert b'"object":"list"' in await line.answer()
+        line.writer.write(post() + b"NONSENSE\r\n\r\n")
+        answer = await asyncio.wait_for(line.reader.read(-1), PATIENCE_S)
+        assert statuses(answer)[-1:] == [400] or answer == b""
+        assert len(asked(sim)) <= 4
 
 
 async def test_chunks_are_unknown_to_http_1_0() -> None:

@@ -17,7 +17,8 @@ from tests.wire.test_earlier_deployments import replica
 from tests.wire.test_queue import Small
 from tests.wire.test_queue import ask as ask_for_a_place
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.telemetry.usage.database import TABLE, sqlite_store
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
+from vllm_gateway.telemetry.usage.statements import TABLE
 from vllm_gateway.telemetry.usage.writer import Writer
 
 Page = dict[str, dict[tuple[str, ...], float]]
@@ -66,7 +67,7 @@ async def a_scripted_hour(door: Gateway, sims: list[Any]) -> int:
 async def test_requests_are_the_sum_of_outcomes_and_of_ledger_rows(tmp_path: Path) -> None:
     """And so are durations, tokens and attempts: each source counts what the others count."""
     path = tmp_path / "usage.sqlite"
-    store = sqlite_store(path, limit_s=5)
+    store = SqliteStore(path, limit_s=5)
     writer = Writer(store, keep_days=0, clock=SystemClock())
     writer.open()
     kind = fast(itl_ms=1)

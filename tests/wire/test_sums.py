@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE_S, until
 from tests.wire.busy_hour import KEY, PROMPT, WRONG, busy
 from tests.wire.test_metrics import Page, read
 from vllm_gateway import codec
-from vllm_gateway.telemetry.usage.database import TABLE
+from vllm_gateway.telemetry.usage.statements import TABLE
 
 Told = list[dict[str, Any]]
 _EVERY_KIND = {

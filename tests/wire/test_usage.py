@@ -16,7 +16,8 @@ from tests.wire.sims import fast, fleet
 from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.sim import RunningSim
-from vllm_gateway.telemetry.usage.database import TABLE, sqlite_store
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
+from vllm_gateway.telemetry.usage.statements import TABLE
 from vllm_gateway.telemetry.usage.writer import Writer
 
 CHAT = "/v1/chat/completions"
@@ -25,7 +26,7 @@ CHAT = "/v1/chat/completions"
 @asynccontextmanager
 async def kept(path: Path) -> AsyncIterator[tuple[list[RunningSim], Gateway]]:
     """Run two replicas and a gateway whose requests are written down in a file; all are, when this is left."""
-    store = sqlite_store(path, limit_s=5)
+    store = SqliteStore(path, limit_s=5)
     writer = Writer(store, keep_days=0, clock=SystemClock())
     writer.open()
     try:

@@ -17,7 +17,7 @@ from tests.wire.several import CHAT, HELLO, PATIENCE_S, QUICK, SLOW, Several, is
 from tests.wire.sims import fast
 from tests.wire.test_earlier_deployments import replica
 from vllm_gateway.sim import RunningSim
-from vllm_gateway.telemetry.usage.database import TABLE
+from vllm_gateway.telemetry.usage.statements import TABLE
 
 BUDGET = 400
 pytestmark = pytest.mark.timeout(300)

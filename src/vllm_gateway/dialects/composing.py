@@ -1,7 +1,6 @@
 """From the bodies of the gateway's own routes to those of vLLM's."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from vllm_gateway import codec
@@ -41,14 +40,14 @@ def said(fields: dict[str, Any], body: SamplingBody, saying: Saying, *, stream: 
         )
     outgoing = {**own, "stream": stream}
     asked = understand(outgoing, b"", CHAT, marks=CHUNKS)
-    return replace(asked, route=body.model_key, is_any_model=True, saying=saying)
+    asked.saying = saying
+    return _wherever(asked, body.model_key)
 
 
 def embeddings(fields: dict[str, Any], body: EmbeddingsBody) -> Asked:
     """Return the embeddings that a body asks for."""
     outgoing = without(fields, {"modelKey"})
-    asked = understand(outgoing, codec.dumps(outgoing), EMBEDDINGS)
-    return replace(asked, route=body.model_key, is_any_model=True)
+    return _wherever(understand(outgoing, codec.dumps(outgoing), EMBEDDINGS), body.model_key)
 
 
 def parameters(fields: dict[str, Any], body: SamplingBody) -> dict[str, Any]:
@@ -77,4 +76,10 @@ def _numbers(fields: dict[str, Any], body: ParametersBody) -> dict[str, Any]:
 
 def _asked(outgoing: dict[str, Any], route: str | None) -> Asked:
     asked = understand(outgoing, codec.dumps(outgoing), CHAT, marks=CHUNKS, choices=choices_asked_for)
-    return replace(asked, route=route, is_any_model=True)
+    return _wherever(asked, route)
+
+
+def _wherever(asked: Asked, route: str | None) -> Asked:
+    """Return what was just understood, for a route or for all of them, and for any model where none is named."""
+    asked.route, asked.is_any_model = route, True
+    return asked

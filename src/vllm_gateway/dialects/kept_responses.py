@@ -6,13 +6,13 @@ response reaches one as a request of its own, with all that was said before as i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from vllm_gateway import codec
 from vllm_gateway.dialects.sse import payloads
 from vllm_gateway.errors import FieldInvalid
+from vllm_gateway.exchange import Keeping
 
 Item = dict[str, Any]
 
@@ -40,19 +40,8 @@ _ENDING = re.compile(rb"^event: ?response\.(?:completed|incomplete)\r?$", re.MUL
 _ENDS = {"response.completed", "response.incomplete"}
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a body wants of what is kept."""
-
-    keeps: bool
-    previous: str | None
-    """The response that this one goes on from."""
-    items: list[Any]
-    """What is said in this request."""
-
-
-def read_wish(fields: Mapping[str, Any]) -> Wish:
-    """Understand the body of a responses request.
+def read_wish(fields: Mapping[str, Any]) -> Keeping:
+    """Return what the body of a responses request wants of what is kept.
 
     Raises:
         FieldInvalid: a field is wrong, or asks for something that neither the gateway nor vLLM has.
@@ -72,7 +61,7 @@ def read_wish(fields: Mapping[str, Any]) -> Wish:
             "'previous_input_messages' and 'previous_response_id' exclude each other; send one of them.",
             param="previous_response_id",
         )
-    return Wish(keeps=store is not False, previous=previous, items=_read_items(fields.get("input")))
+    return Keeping(keeps=store is not False, previous=previous, items=_read_items(fields.get("input")))
 
 
 def continued(earlier: Sequence[tuple[Sequence[Any], Mapping[str, Any]]], items: Sequence[Any]) -> list[Any]:

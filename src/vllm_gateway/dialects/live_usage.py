@@ -16,6 +16,8 @@ from vllm_gateway.exchange import Asked, Usage, Watch
 _USAGE = re.compile(rb',"usage":\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}')
 """The member as vLLM writes it. Inside a text of JSON every quote has a backslash before it, so it is found nowhere
 else."""
+_MEMBER = b',"usage":{'
+"""How it begins."""
 _NO_CHOICES = b'"choices":[]'
 """The event that tells the usage of the whole answer."""
 
@@ -70,7 +72,9 @@ class LiveUsageWatch:
     def feed(self, data: bytes) -> bytes:
         """Take what was read; return the whole events that may leave now, without what was not asked for."""
         events = self._inner.feed(data)
-        if _NO_CHOICES in events:
+        if events.rfind(_MEMBER) < 0:
+            return events
+        if events.rfind(_NO_CHOICES) >= 0:
             return b"".join(each if _NO_CHOICES in each else self._take(each) for each in split_events(events))
         return self._take(events)
 
@@ -99,7 +103,7 @@ class LiveUsageWatch:
 
     def _take(self, events: bytes) -> bytes:
         """Remember what events tell of the usage; one choice alone is looked at only when somebody asks."""
-        without = _USAGE.sub(b"", events)
+        without = _without_usage(events)
         if len(without) != len(events):
             self._last = events
             if self._choices > 1:
@@ -112,6 +116,18 @@ class LiveUsageWatch:
             usage = usage_of(chunk.get("usage")) if isinstance(chunk, dict) else None
             if usage is not None:
                 self._of_choices[_index(chunk)] = usage
+
+
+def _without_usage(events: bytes) -> bytes:
+    """Return events without what they say of their usage; mostly nothing is nested in it, and no pattern is needed."""
+    first, *others = events.split(_MEMBER)
+    kept = [first]
+    for each in others:
+        end = each.find(b"}")
+        if end < 0 or each.find(b"{", 0, end) >= 0:
+            return _USAGE.sub(b"", events)
+        kept.append(each[end + 1 :])
+    return b"".join(kept)
 
 
 def _index(chunk: dict[str, Any]) -> int:

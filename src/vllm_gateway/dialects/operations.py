@@ -1,7 +1,6 @@
 """The routes that a replica answers: which there are, who speaks there, and how their bodies are read."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from vllm_gateway.dialects.anthropic import MESSAGE_EVENTS, Anthropic
@@ -13,7 +12,7 @@ from vllm_gateway.dialects.reading import Choices, choices_asked_for, choices_of
 from vllm_gateway.dialects.sessions import read_session_chat
 from vllm_gateway.dialects.simple import read_chat, read_embed
 from vllm_gateway.dialects.sse import Marks
-from vllm_gateway.exchange import Asked, Dialect, Keeping, Operation
+from vllm_gateway.exchange import Asked, Dialect, Operation
 
 Reader = Callable[[dict[str, Any]], Asked]
 """Understands the object of a body."""
@@ -42,8 +41,8 @@ def build_operations(
 
     def responses(body: bytes) -> Asked:
         asked = understand(parsed(body), body, "/v1/responses", marks=RESPONSE_EVENTS)
-        wish = read_wish(asked.fields)
-        return replace(asked, keeping=Keeping(wish.keeps, wish.previous, wish.items))
+        asked.keeping = read_wish(asked.fields)
+        return asked
 
     def ours(
         path: str,

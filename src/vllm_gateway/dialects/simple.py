@@ -1,6 +1,5 @@
 """The simplest routes: `/chat`, which takes three bodies, and `/embed`."""
 
-from dataclasses import replace
 from typing import Any
 
 from vllm_gateway import codec
@@ -26,7 +25,8 @@ def read_chat(fields: dict[str, Any]) -> Asked:
     if fields.get("messages") is not None:
         body = read_as(MessagesBody, fields)
         asked = chat(fields, body, fields["messages"], stream=bool(body.stream))
-        return replace(asked, reply=with_content)
+        asked.reply = with_content
+        return asked
     if fields.get("message") is not None:
         return ask_once(fields, streams=False)
     raise missing("messages")

@@ -34,7 +34,17 @@ def check_announced(headers: Headers) -> None:
 
 def request_id(headers: Headers) -> str:
     """Return the caller's own id when it is a safe one, otherwise a new one."""
+    return own_id(headers) or new_id()
+
+
+def own_id(headers: Headers) -> str:
+    """Return the id that the caller gave its request; nothing when there is none that is safe."""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
-    return f"{random.getrandbits(128):032x}"
+    return ""
+
+
+def new_id() -> str:
+    """Return an id that no other request has."""
+    return random.getrandbits(128).to_bytes(16, "big").hex()

@@ -14,7 +14,7 @@ from vllm_gateway.edge.house.faults import dialect_of
 from vllm_gateway.edge.lane import Lane, check_in_time
 from vllm_gateway.edge.telling import total_told
 from vllm_gateway.errors import GatewayError, MediaTypeWrong, MethodWrong, RequestSlow
-from vllm_gateway.exchange import Dialect, Operation
+from vllm_gateway.exchange import Dialect, Headers, Operation
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -33,7 +33,7 @@ class Door:
         self._house = house
         self._max_body_bytes = max_body_bytes
 
-    def find_way(self, target: bytes) -> Way | None:
+    def find_way(self, target: bytes, _: Headers) -> Way | None:
         """Return where a POST goes that replicas answer, given the target of its request line.
 
         What must be decoded first is left to the server.

@@ -1,33 +1,27 @@
 """One connection of a caller, with bounds on what may be sent on it and on how long that may take."""
 
 import asyncio
-import re
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from vllm_gateway import codec
-from vllm_gateway.edge.express import ExpressCall, Way
+from vllm_gateway.edge import heads
+from vllm_gateway.edge.again import KnownHead, known_head
+from vllm_gateway.edge.express import ExpressCall, FindWay, Way, no_way
 from vllm_gateway.edge.flow import BoundedFlow
-from vllm_gateway.edge.heads import HeadRefused, check_ascii, check_head, too_large, too_slow
+from vllm_gateway.edge.heads import HeadRefused
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
 from vllm_gateway.edge.leave import Closing, without_leave
 from vllm_gateway.edge.old_callers import without_chunks
-from vllm_gateway.exchange import Headers
-
-FindWay = Callable[[bytes, Headers], Way | None]
-"""Returns where a POST to a target goes that need not pass the ASGI application; None: it has to."""
+from vllm_gateway.exchange import Head, Headers
 
 LINGER_S = 1.0
 """How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
 _LOOK_S = 1.0
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
-_MOST_KEPT = len(b"\nupgrade")
-_UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
 
 
 class Connections(ServerState):
@@ -55,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """How long a head may take; 0 sets no limit."""
     body_s = 0.0
     """How long a body may take."""
-    find_way: ClassVar[FindWay | None] = None
+    find_way: ClassVar[FindWay] = staticmethod(no_way)
 
     _head_bytes = 0
     """Read since the last request ended; body bytes of the same read may be among them."""
@@ -86,6 +80,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """The next answer is the last one."""
     is_old = True
     """It was there before the shutdown began."""
+    _known: KnownHead | None = None
+    """The last head, if a request that has it again needs no parser."""
 
     def end(self) -> None:
         """Close behind the next answer, and say so in its head; one that has begun is followed by another."""
@@ -103,8 +99,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
+        if self._is_refused or (self._known is not None and self._takes_again(self._known, data)):
             return
+        before, is_first = self.cycle, not self._is_begun
         if self._is_in_head:
             self._head_bytes += len(data)
             data = self._read_head(data)
@@ -115,11 +112,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._wrapping_bytes = max(self._wrapping_bytes, 0)
         if (self._head_bytes if self._is_in_head else self._wrapping_bytes) > self.max_head_bytes:
-            self._refuse(too_large(self.max_head_bytes))
+            self._refuse(heads.too_large(self.max_head_bytes))
         elif self._lateness is None and (self._is_begun or self._is_idle()):
             self._watch_time()
+        if is_first and self.cycle is not before:
+            self._remember(data)
         if self._is_begun and self._is_in_head:
-            self._last_bytes = (self._last_bytes + data[-_MOST_KEPT:])[-_MOST_KEPT:]
+            self._last_bytes = (self._last_bytes + data[-heads.MOST_KEPT_BYTES :])[-heads.MOST_KEPT_BYTES :]
 
     @override
     def on_message_begin(self) -> None:
@@ -144,8 +143,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._make_scope()
             super().on_headers_complete()
         else:
-            query = self.url.partition(b"?")[2]
-            self._take(ExpressCall(self, way, query=query, keep_alive=self.parser.should_keep_alive()))
+            call = ExpressCall(self, way, Head(self.headers, self.url.partition(b"?")[2]))
+            call.keep_alive = self.parser.should_keep_alive()
+            call.waits_for_leave = self.expect_100_continue
+            self._take(call)
         self.headers = []  # trailers come here; they say nothing that anybody wants to know
         if self.pipeline:
             self.flow.resume_reading()  # whoever does not read does not see the caller leave
@@ -232,19 +233,12 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.server_state.default_headers
 
     def _read_head(self, data: bytes) -> bytes:
-        """Look at a read that begins within a head or before one; return what of it the parser gets.
-
-        Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser would
-        take the body for another protocol's. The body itself stays as it is: its length was told.
-        """
+        """Look at a read that begins within a head or before one; return what of it the parser gets."""
         if not self._is_begun:
             data, self._last_bytes, self._is_ascii = data.lstrip(b"\r\n"), b"", True  # empty lines may come before it
-        before = self._last_bytes
-        head, blank, body = (before + data).partition(b"\r\n\r\n")
-        self._is_ascii = self._is_ascii and head.isascii()
-        if b"\nupgrade" not in head.lower():
-            return data
-        return (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
+        data, is_ascii = heads.without_offer(data, before=self._last_bytes)
+        self._is_ascii = self._is_ascii and is_ascii
+        return data
 
     def _check_head(self) -> None:
         """Return when there is nothing wrong with a head.
@@ -252,22 +246,44 @@ class BoundedProtocol(HttpToolsProtocol):
         Raises:
             HeadRefused: there is.
         """
-        if self._head_bytes > self.max_head_bytes and self._size_of_head() > self.max_head_bytes:
-            raise too_large(self.max_head_bytes)
+        if self._head_bytes > self.max_head_bytes and heads.size_of(self.url, self.headers) > self.max_head_bytes:
+            raise heads.too_large(self.max_head_bytes)
         version = self.parser.get_http_version()
-        check_head(self.url, version, self.headers)
+        heads.check_head(self.url, version, self.headers)
         self._is_1_0 = version == "1.0"
         if not self._is_ascii:
-            check_ascii(self.headers)
+            heads.check_ascii(self.headers)
         if self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers):
             raise HeadRefused("Offer another protocol with the first request of a connection, or wait for an answer.")
 
     def _find_way(self) -> Way | None:
         """Return where a request goes that need not pass the ASGI application."""
-        find = type(self).find_way
-        if find is None or self._is_1_0 or self.parser.get_method() != b"POST":
-            return None
-        return find(self.url, self.headers)
+        is_plain = not self._is_1_0 and self.parser.get_method() == b"POST"
+        return type(self).find_way(self.url, self.headers) if is_plain else None
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of what was just read, if that was one whole request that says nothing of its connection."""
+        call = self._running
+        if isinstance(call, ExpressCall) and call is self.cycle and call.keep_alive and not call.more_body:
+            self._known = known_head(data, self.url, call.head, max_bytes=self.max_head_bytes) or self._known
+
+    def _takes_again(self, known: KnownHead, data: bytes) -> bool:
+        """Take a request that came whole, with a known head, while nothing else is read or answered.
+
+        The parser, which stands between two requests, does not see it. Return whether it was one.
+        """
+        if self._is_begun or self._lateness is not None or not self._is_idle():
+            return False
+        body_at = known.body_at(data)
+        way = type(self).find_way(known.url, known.head.headers) if body_at else None
+        if way is None:
+            return False
+        self._head_bytes = 0
+        self.cycle = self._running = call = ExpressCall(self, way, known.head)
+        call.keep_alive = not self._is_ending
+        call.take_whole(data[body_at:])
+        call.begin(self.tasks)
+        return True
 
     def _make_scope(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -311,7 +327,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Say nothing: callers may offer what they like, and whoever runs the gateway can do nothing about it."""
 
     def _refuse(self, refusal: HeadRefused) -> None:
-        """Answer what never became a request, and close. Its dialect is not known; OpenAI's is the most common."""
+        """Answer what never became a request, and close."""
         self._forget_time()
         if self.transport.is_closing():
             return
@@ -319,10 +335,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._abandon():
             self.transport.close()  # in the middle of an answer another one would be taken for a part of it
             return
-        error = {"message": refusal.message, "type": "invalid_request_error", "param": None, "code": refusal.code}
-        body = codec.dumps({"error": error})
-        head = f"HTTP/1.1 {refusal.status:d} {refusal.status.phrase}\r\ncontent-type: application/json\r\n"
-        self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        self.transport.write(refusal.reply())
         self.close_gently()
 
     def close_gently(self) -> None:
@@ -361,7 +374,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lateness = None
         if self._is_in_head and self._is_idle():
             if self._is_begun:
-                self._refuse(too_slow(self.head_s))
+                self._refuse(heads.too_slow(self.head_s))
             else:
                 self.transport.close()  # an answer to nothing might be taken for one to what is just being sent
         elif self._is_in_head or self.cycle is not self._running:
@@ -377,14 +390,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 cycle.transport = Closing(self.transport, self.close_gently)
             cycle.message_event.set()  # whoever waits for more of the body gets nothing, and looks why
 
-    def _size_of_head(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
 
 def bounded_protocol(
-    *, max_head_bytes: int, head_s: float = 0, body_s: float = 0, find_way: FindWay | None = None
+    *, max_head_bytes: int, head_s: float = 0, body_s: float = 0, find_way: FindWay = no_way
 ) -> type[asyncio.Protocol]:
     """Return the protocol with other bounds; uvicorn makes its instances itself, so they go into the class."""
-    way = None if find_way is None else staticmethod(find_way)
+    way = staticmethod(find_way)
     bounds = {"max_head_bytes": max_head_bytes, "head_s": head_s, "body_s": body_s, "find_way": way}
     return type("BoundedProtocol", (BoundedProtocol,), bounds)

@@ -6,6 +6,7 @@ written goes to the socket within the callback that brought it.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -14,8 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from vllm_gateway.edge.announced import check_announced, too_large, too_slow
 from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane
 from vllm_gateway.edge.telling import head_told
-from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation
-from vllm_gateway.tasks import Tasks
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Head, Headers, Operation
 
 T = TypeVar("T")
 
@@ -31,6 +31,8 @@ _DEFECT = (
     b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
     b"connection: close\r\n\r\nInternal Server Error"
 )
+_STATUS_LINE = {status: line.rstrip() for status, line in STATUS_LINE.items()}
+_header = b": ".join
 _CLOSE = (b"connection", b"close")
 _CHUNKED = (b"transfer-encoding", b"chunked")
 
@@ -44,14 +46,21 @@ class Way(NamedTuple):
     lane: Lane
 
 
+FindWay = Callable[[bytes, Headers], Way | None]
+"""Returns where a POST to a target goes that need not pass the ASGI application; None: it has to."""
+
+
+def no_way(_: bytes, __: Headers) -> Way | None:
+    """Have every request pass the ASGI application."""
+    return None
+
+
 class Connection(Protocol):
     """What a request asks of the connection that it came on."""
 
     transport: asyncio.Transport
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
-    headers: Headers
-    expect_100_continue: bool
     is_old: bool
     """It was made before the shutdown began."""
 
@@ -80,6 +89,9 @@ class ExpressCall:
     """
 
     exchange: Exchange | None = None
+    keep_alive = True
+    waits_for_leave = False
+    """The caller does not send the body before it is told to."""
     is_gone = False
     is_started = False
     is_cut = False
@@ -103,17 +115,14 @@ class ExpressCall:
     _is_ended = False
     _held_bytes = 0
 
-    def __init__(self, connection: Connection, way: Way, *, query: bytes, keep_alive: bool) -> None:
+    def __init__(self, connection: Connection, way: Way, head: Head) -> None:
         """Take a request whose head was read."""
-        self.keep_alive = keep_alive
+        self.head = head
         self._connection = connection
         self._transport = connection.transport
         self._loop = connection.loop
         self._way = way
         self._max_body_bytes = way.lane.max_body_bytes
-        self._headers = connection.headers
-        self._query = query
-        self._waits_for_leave = connection.expect_100_continue
         self._parts: list[bytes] = []
         self._held: list[bytes] = []
         """An answer of known length waits for its end: then it leaves in one piece."""
@@ -132,12 +141,11 @@ class ExpressCall:
                 return
             await lane.run(
                 operation,
+                target,
+                self.head,
                 self,
                 self,
-                headers=self._headers,
-                query=self._query,
                 address=self._connection.address,
-                target=target,
                 is_expected=self._connection.is_old,
             )
         except Exception:  # the last line: nothing above would tell anybody
@@ -171,6 +179,12 @@ class ExpressCall:
             self._task.cancel()
             self._task = None
 
+    def take_whole(self, body: bytes) -> None:
+        """Take a body that came with the head."""
+        self._parts.append(body)
+        self._size = len(body)
+        self.more_body = False
+
     def take(self, part: bytes) -> None:
         """Take a part of the body."""
         self._parts.append(part)
@@ -192,29 +206,36 @@ class ExpressCall:
 
     # as a caller
 
-    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:  # noqa: ARG002 - nothing runs beside
+    async def read_body(self) -> bytes:
         """See `edge.lane.Caller`."""
-        check_announced(self._headers)
-        for name, value in self._headers:
+        if not self.head.is_announced_well:
+            check_announced(self.head.headers)
+            self.head.is_announced_well = True
+        if self.more_body:
+            await self._read_on()
+        if self.disconnected:
+            self.is_gone = True
+            raise CallerGone
+        if self._size > self._max_body_bytes:
+            raise too_large(self._max_body_bytes)
+        self._task = self._running
+        self._connection.flow.resume_reading()  # whoever does not read does not see the caller leave
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _read_on(self) -> None:
+        """Wait for the rest of the body, unless it is or was announced to be too large."""
+        for name, value in self.head.headers:
             if name == b"content-length" and int(value) > self._max_body_bytes:
                 raise too_large(self._max_body_bytes)
         self._most_bytes = self._max_body_bytes
         while self.more_body and not self.disconnected and self._size <= self._max_body_bytes:
             await self._more()
             self._check_time()
-        if self.disconnected:
-            self.is_gone = True
-            raise CallerGone
-        if self._size > self._max_body_bytes:
-            raise too_large(self._max_body_bytes)
-        self._task = task
-        self._connection.flow.resume_reading()  # whoever does not read does not see the caller leave
-        parts, self._parts = self._parts, []
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def discard_body(self) -> None:
         """Read on for a while without keeping anything: a caller that is still sending does not read."""
-        if self._waits_for_leave:
+        if self.waits_for_leave:
             return
         self._most_bytes = self._size + _DISCARD_BYTES
         try:
@@ -244,8 +265,8 @@ class ExpressCall:
 
     async def _more(self) -> None:
         """Wait for more of the body, or for a reason not to."""
-        if self._waits_for_leave:
-            self._waits_for_leave = False
+        if self.waits_for_leave:
+            self.waits_for_leave = False
             self._transport.write(_CONTINUE)
         self._connection.flow.resume_reading()
         await self._next()
@@ -268,7 +289,7 @@ class ExpressCall:
         self.is_started = self.response_started = True
         headers = self._connection.server_headers() + headers
         names = dict(headers)
-        if self._waits_for_leave and self.more_body:
+        if self.waits_for_leave and self.more_body:
             self.keep_alive = False  # nobody can know whether the body still comes, or the next request
         if b"connection" in names:  # all that we ever say there is that it will be closed
             self.keep_alive = False
@@ -283,8 +304,8 @@ class ExpressCall:
         """Send a part of a stream at once; keep a part of an answer of known length, as long as that is small."""
         if self._is_chunked:
             if data and not self.is_gone:
-                head = b"" if self._head is None else self._take_head()
-                self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+                chunk = b"%x\r\n%b\r\n" % (len(data), data)
+                self._transport.write(chunk if self._head is None else self._take_head() + chunk)
             return
         self._held.append(data)
         self._held_bytes += len(data)
@@ -356,12 +377,8 @@ def head_of(status: int, headers: Headers) -> bytes:
     Raises:
         ValueError: a header holds the end of a line, which would let it say more than one header.
     """
-    parts = [STATUS_LINE[status]]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    head = b"".join(parts)
-    lines = len(headers) + 2
-    if head.count(b"\n") != lines or head.count(b"\r") != lines:
+    lines = [_STATUS_LINE[status], *map(_header, headers), b"\r\n"]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
         raise ValueError("a header of the reply is more than one line")
     return head

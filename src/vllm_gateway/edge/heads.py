@@ -5,9 +5,13 @@ import re
 from functools import lru_cache
 from http import HTTPStatus
 
+from vllm_gateway import codec
 from vllm_gateway.exchange import Headers
 
 MOST_HEADERS = 256
+MOST_KEPT_BYTES = len(b"\nupgrade")
+"""So much of the end of a read must be known with the next one: an offer may lie across the two."""
+_UPGRADE = re.compile(rb"\nupgrade[ \t]*:", re.IGNORECASE)
 _VERSIONS = ("1.1", "1.0")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[([0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)/[^#]*")
@@ -26,6 +30,13 @@ class HeadRefused(Exception):
         self.status = status
         self.code = code
 
+    def reply(self) -> bytes:
+        """Return the whole reply. The dialect of what never became a request is not known; OpenAI's is most common."""
+        error = {"message": self.message, "type": "invalid_request_error", "param": None, "code": self.code}
+        body = codec.dumps({"error": error})
+        head = f"HTTP/1.1 {self.status:d} {self.status.phrase}\r\ncontent-type: application/json\r\n"
+        return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+
 
 def too_large(max_head_bytes: int) -> HeadRefused:
     """Return the refusal of a head that is over its limit."""
@@ -37,6 +48,23 @@ def too_slow(within_s: float) -> HeadRefused:
     """Return the refusal of a head that did not come to its end in time."""
     message = f"The head of the request did not come within the {within_s:g} seconds that are allowed."
     return HeadRefused(message, status=HTTPStatus.REQUEST_TIMEOUT, code="request_timeout")
+
+
+def without_offer(data: bytes, *, before: bytes) -> tuple[bytes, bool]:
+    """Return a read that begins in a head without offers of another protocol; and whether all of its head is ASCII.
+
+    Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser would take
+    the body for another protocol's. The body itself stays as it is: its length was told.
+    """
+    head, blank, body = (before + data).partition(b"\r\n\r\n")
+    if b"\nupgrade" in head.lower():
+        data = (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
+    return data, head.isascii()
+
+
+def size_of(target: bytes, headers: Headers) -> int:
+    """Return how long a head is, in bytes, as far as the parser tells."""
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def check_head(target: bytes, version: str, headers: Headers) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol, TypeVar
 
 from vllm_gateway.clock import Clock
-from vllm_gateway.edge.announced import check_announced, request_id, too_large, too_slow
+from vllm_gateway.edge.announced import check_announced, new_id, own_id, too_large, too_slow
 from vllm_gateway.edge.faults import write_fault
 from vllm_gateway.edge.telling import head_told
 from vllm_gateway.errors import BodyTooLarge, GatewayError
-from vllm_gateway.exchange import CallerGone, Exchange, Flow, Headers, Operation, Sink
+from vllm_gateway.exchange import CallerGone, Exchange, Flow, Head, Headers, Operation, Sink
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.trail import Trail
@@ -60,8 +60,8 @@ class Outlet(Sink, Protocol):
 class Caller(Protocol):
     """Whoever sent a request: its body, and whether it is still there."""
 
-    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
-        """Read the body to its end, and begin to watch whether the caller stays; if not, `task` is cancelled.
+    async def read_body(self) -> bytes:
+        """Read the body to its end, and begin to watch whether the caller stays; if not, its task is cancelled.
 
         Raises:
             BodyTooLarge: it is over the limit; the rest of it was not read.
@@ -103,44 +103,38 @@ class Lane:
     ) -> None:
         """Answer one request of an ASGI server; `target` is what its path names."""
         sink = AsgiSink(scope, send, self._loop)
-        caller = _Caller(scope, receive, sink, self.max_body_bytes)
-        await self.run(
-            operation,
-            sink,
-            caller,
-            headers=scope["headers"],
-            query=scope.get("query_string", b""),
-            address=address_of(scope),
-            target=target,
-            is_expected=scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False),
-        )
+        caller = _Caller(scope, receive, sink, self._tasks, self.max_body_bytes)
+        head = Head(scope["headers"], scope.get("query_string", b""))
+        is_old = scope.get("extensions", {}).get(CLOSE_EXTENSION, {}).get("is_old", False)
+        await self.run(operation, target, head, sink, caller, address=address_of(scope), is_expected=is_old)
 
     async def run(
         self,
         operation: Operation,
+        target: str,
+        head: Head,
         sink: Outlet,
         caller: Caller,
         *,
-        headers: Headers,
-        query: bytes,
         address: str,
-        target: str,
         is_expected: bool,
     ) -> None:
         """Answer one request; the task that runs this is cancelled when its caller leaves."""
-        task = asyncio.current_task(self._loop)
+        if head.own_id is None:
+            head.own_id = own_id(head.headers)
         now = self._clock.now()
         exchange = Exchange(
-            id=request_id(headers),
-            operation=operation,
-            headers=headers,
-            receive=lambda: caller.read_body(self._tasks, task),
-            started=now,
-            target=target,
-            query=query,
+            head.own_id or new_id(),
+            operation,
+            head.headers,
+            caller.read_body,
+            now,
+            target,
+            head.query,
             address=address,
+            head=head,
             is_expected=is_expected,
-            task=task,
+            task=asyncio.current_task(self._loop),
             trail=Trail(self._clock.now, now),
         )
         sink.exchange = exchange
@@ -161,6 +155,7 @@ class Lane:
                 raise
         finally:
             caller.forget()
+            sink.exchange = None  # which knows the caller: what only holds each other stays in memory for a while
 
     async def _run_audibly(self, exchange: Exchange, sink: Outlet) -> None:
         """Answer, and say now and then that somebody is there."""
@@ -191,7 +186,7 @@ class AsgiSink:
         self._close: Callable[[], None] | None = ways.get("close")
         self._abort: Callable[[], None] | None = ways.get("abort")
         self._send = send
-        self._loop = loop
+        self.loop = loop
         self._head: Message | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -240,7 +235,7 @@ class AsgiSink:
             if self._parts:
                 await self.flush(is_more_to_come=True)
             else:
-                self._news = self._loop.create_future()
+                self._news = self.loop.create_future()
                 await self._news
         return done.result()
 
@@ -281,17 +276,18 @@ class AsgiSink:
 class _Caller:
     """The caller's side of one request: its body, and whether it is still there."""
 
-    def __init__(self, scope: Scope, receive: Receive, sink: AsgiSink, max_body_bytes: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, sink: AsgiSink, tasks: Tasks, max_body_bytes: int) -> None:
         self._scope = scope
         self._headers: Headers = scope["headers"]
         self._receive = receive
         self._sink = sink
+        self._tasks = tasks
         self._max_body_bytes = max_body_bytes
         self._watching: asyncio.Task[None] | None = None
         self._expects_continue = False
         self._is_more_to_come = True
 
-    async def read_body(self, tasks: Tasks, task: "asyncio.Task[Any] | None") -> bytes:
+    async def read_body(self) -> bytes:
         """See `Caller`."""
         self._check_headers()
         parts: list[bytes] = []
@@ -308,8 +304,9 @@ class _Caller:
                 raise too_large(self._max_body_bytes)
             if self._is_more_to_come:
                 check_in_time(self._scope)
+        task = asyncio.current_task(self._sink.loop)
         if task is not None:
-            self._watching = tasks.start(self._watch(task), name="watch the caller")
+            self._watching = self._tasks.start(self._watch(task), name="watch the caller")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def discard_body(self) -> None:
@@ -336,6 +333,7 @@ class _Caller:
         """Watch no longer."""
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None  # where it was cancelled it knows this caller
 
     async def _watch(self, task: "asyncio.Task[Any]") -> None:
         """Stop the exchange when the caller leaves; that closes the replica's connection too."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from vllm_gateway.edge.connection import LINGER_S, Connections
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DATE_S = 1.0
 """How long the date that all answers carry is used."""
+_ACCEPTED_AT_ONCE = 16
+"""Connections that one turn of the loop may accept. By itself uvloop accepts one, and a turn is long when a thousand
+streams bring something in each."""
 _LOOK_S = 0.002
 """At the end: until it is seen that the last connection is gone."""
 
@@ -77,7 +81,7 @@ class Server(uvicorn.Server):
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
-        await super().startup(sockets)
+        await super().startup(sockets and accepting_more(sockets))
         self._greet()
 
     @override
@@ -126,3 +130,10 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `Stop`: they may come before there is a server."""
         yield
+
+
+def accepting_more(sockets: list[socket.socket]) -> list[socket.socket]:
+    """Return sockets that listen as these do, so many times that connections need not wait for each other's turn."""
+    if sys.platform == "win32":
+        return sockets
+    return sockets + [each.dup() for each in sockets for _ in range(_ACCEPTED_AT_ONCE - 1)]

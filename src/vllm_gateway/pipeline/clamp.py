@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from vllm_gateway.admission.members import edited
 from vllm_gateway.exchange import Asked
@@ -12,7 +11,6 @@ from vllm_gateway.upstream.replica import Replica
 _PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose prompts a replica can count."""
 _FIELDS = ("max_completion_tokens", "max_tokens")
-_UNTOLD: dict[str, Any] = {}
 
 
 class Clamp:
@@ -45,7 +43,8 @@ def max_model_len(model: str, serving: Sequence[Replica]) -> int | None:
     """Return the length of the model's context that all of `serving` have; None when none of them tells."""
     least = None
     for replica in serving:
-        length = replica.models.get(model, _UNTOLD).get("max_model_len")
+        row = replica.models.get(model)
+        length = None if row is None else row.get("max_model_len")
         if isinstance(length, int) and (least is None or length < least):
             least = length
     return least

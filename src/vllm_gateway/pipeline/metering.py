@@ -5,20 +5,22 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_network
 
-from vllm_gateway.admission.limits.headers import limit_headers, refusal
+from vllm_gateway.admission.limits.accounts import Account, Accounts
+from vllm_gateway.admission.limits.headers import refusal
 from vllm_gateway.admission.limits.limiter import Limiter, Reserved
-from vllm_gateway.admission.limits.meters import Kind, Meter, Meters
+from vllm_gateway.admission.limits.meters import Kind, Meter
 from vllm_gateway.admission.worst_case import WorstCase, worst_case
 from vllm_gateway.clock import Clock
 from vllm_gateway.dialects.anthropic import Anthropic
 from vllm_gateway.dialects.live_usage import telling_usage
 from vllm_gateway.errors import BudgetSpent, GatewayError
 from vllm_gateway.exchange import Asked, Exchange, Usage
+from vllm_gateway.pipeline.clamp import max_model_len
 from vllm_gateway.settings.admission import Limits
 from vllm_gateway.tasks import Tasks
 from vllm_gateway.upstream.deadlines import Deadlines
+from vllm_gateway.upstream.replica import Replica
 
 Relay = Callable[[Asked], Awaitable[None]]
 """Has something answered."""
@@ -35,7 +37,7 @@ class Grant:
 
     name: str
     """No other exchange has it, on whatever gateway."""
-    meters: tuple[Meter, ...]
+    account: Account
     case: WorstCase
 
 
@@ -44,7 +46,7 @@ class Metering:
 
     def __init__(self, settings: Limits, limiter: Limiter, *, deadlines: Deadlines, clock: Clock) -> None:
         self._settings = settings
-        self._meters = Meters(settings)
+        self._accounts = Accounts(settings)
         self._limiter = limiter
         self._deadlines = deadlines
         self._clock = clock
@@ -54,7 +56,7 @@ class Metering:
 
     def concerns(self, exchange: Exchange) -> bool:
         """Say whether any limit might hold for an exchange."""
-        return not self._meters.are_none or exchange.caller.allowance is not None
+        return self._accounts.might_hold(exchange.caller)
 
     async def relay(
         self,
@@ -63,10 +65,10 @@ class Metering:
         relay: Relay,
         *,
         model: str,
-        max_model_len: Callable[[], int | None],
+        serving: Sequence[Replica],
         hands_back: Callable[[str, GatewayError], Sequence[str]] = lambda _model, _error: (),
     ) -> None:
-        """Have `asked` relayed, within the limits.
+        """Have `asked` relayed to one of `serving`, within the limits.
 
         Where `hands_back` names models that stand in after an error, the failure costs the caller nothing: it is the
         one that answers which counts.
@@ -74,18 +76,24 @@ class Metering:
         Raises:
             LimitReached: it is more than may be used now.
         """
-        allowance, case = exchange.caller.allowance, NO_TOKENS
-        if self._meters.counts_tokens(allowance, model):
-            case = worst_case(asked, self._settings, max_model_len=max_model_len())
-        meters = self._meters.of(scope(exchange, self._settings), allowance, model, case.tokens)
-        if not meters:
+        account, case = self._accounts.of(exchange.caller, exchange.address, model), NO_TOKENS
+        if account.counts_tokens:
+            case = worst_case(asked, self._settings, max_model_len=max_model_len(model, serving))
+            if case.tokens:
+                asked = telling_usage(asked)
+            else:
+                account = account.without_tokens
+        if not account.meters:
             await relay(asked)
             return
-        grant = Grant(f"{self._process}-{next(self._numbers)}", meters, case)
+        grant = Grant(f"{self._process}-{next(self._numbers)}", account, case)
         await self._reserve(exchange, grant)
         has_failed, is_handed_back = True, False
         try:
-            await self._relay(exchange, asked, relay, grant)
+            if asked.tells_usage and account.has_budget:
+                await self._relay_watched(exchange, asked, relay, grant)
+            else:
+                await relay(asked)
             has_failed = False
         except GatewayError as error:
             is_handed_back = bool(hands_back(model, error))
@@ -96,29 +104,29 @@ class Metering:
         finally:
             is_charged = (exchange.attempts > 0 or exchange.usage is not None) and not is_handed_back
             used = used_tokens(exchange, case, has_failed=has_failed)
-            await self._limiter.settle(grant.name, meters, used, is_charged=is_charged)
+            if not self._limiter.settle_now(grant.name, account.meters, used, is_charged=is_charged):
+                await self._limiter.settle(grant.name, account.meters, used, is_charged=is_charged)
 
     async def close(self) -> None:
         """Ask for no more tokens."""
         await self._tasks.close()
 
     async def _reserve(self, exchange: Exchange, grant: Grant) -> None:
-        least_tokens = grant.case.prompt_tokens
-        reserved = await self._limiter.reserve(grant.name, grant.meters, least_tokens=least_tokens)
-        is_anthropic = isinstance(exchange.operation.dialect, Anthropic)
-        wall = self._clock.wall()
-        exchange.told = limit_headers(reserved, grant.meters, is_anthropic=is_anthropic, wall=wall)
-        exchange.trail.budget = _budget(exchange, reserved, grant.meters)
+        account, case = grant.account, grant.case
+        meters, tokens = account.meters, case.tokens
+        reserved = self._limiter.reserve_now(grant.name, meters, tokens)
+        if reserved is None:
+            least_tokens = case.prompt_tokens
+            reserved = await self._limiter.reserve(grant.name, meters, tokens, least_tokens=least_tokens)
+        if isinstance(exchange.operation.dialect, Anthropic):
+            exchange.told = account.telling.anthropic(reserved, self._clock.wall())
+        else:
+            exchange.told = account.telling.openai(reserved)
+        if account.key_budget is not None:
+            exchange.trail.budget = _budget(exchange, reserved, meters, account.key_budget)
         if reserved.refused_by is not None:
-            exchange.trail.limit = _told(grant.meters[reserved.refused_by])
-            raise refusal(reserved, grant.meters)
-
-    def _relay(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> Awaitable[None]:
-        if grant.case is not NO_TOKENS and any(meter.of == "tokens" for meter in grant.meters):
-            asked = telling_usage(asked)
-        if not asked.tells_usage or all(meter.kind is not Kind.BUDGET for meter in grant.meters):
-            return relay(asked)
-        return self._relay_watched(exchange, asked, relay, grant)
+            exchange.trail.limit = _told(meters[reserved.refused_by])
+            raise refusal(reserved, meters, tokens)
 
     async def _relay_watched(self, exchange: Exchange, asked: Asked, relay: Relay, grant: Grant) -> None:
         overrun = Overrun(exchange, grant, self._limiter, self._tasks)
@@ -150,43 +158,24 @@ class Overrun:
             self._tasks.start(self._ask_for(more), name="more tokens")
 
     async def _ask_for(self, more: int) -> None:
-        if await self._limiter.extend(self._grant.name, self._grant.meters, more):
+        if await self._limiter.extend(self._grant.name, self._grant.account.meters, more):
             self._reserved += more
             self._is_asking = False
         else:
-            self._exchange.trail.limit = _told(next(meter for meter in self._grant.meters if meter.kind is Kind.BUDGET))
+            meters = self._grant.account.meters
+            self._exchange.trail.limit = _told(next(meter for meter in meters if meter.kind is Kind.BUDGET))
             self._exchange.stop(BudgetSpent(_SPENT))
 
 
-def _budget(exchange: Exchange, reserved: Reserved, meters: Sequence[Meter]) -> tuple[float, float] | None:
-    """Return which share of the key's tokens for today is in use, and until when; None where it has no such limit."""
-    if exchange.caller.id:
-        for meter, left in zip(meters, reserved.left, strict=True):
-            if meter.kind is Kind.BUDGET and meter.scope.startswith("key:"):
-                return 1 - left.remaining / meter.amount, exchange.trail.now() + left.reset_s
-    return None
+def _budget(exchange: Exchange, reserved: Reserved, meters: Sequence[Meter], place: int) -> tuple[float, float]:
+    """Return which share of the key's tokens for today is in use, and until when."""
+    remaining, reset_s = reserved.left[place]
+    return 1 - remaining / meters[place].amount, exchange.trail.now() + reset_s
 
 
 def _told(meter: Meter) -> tuple[str, str]:
     """Return the name of a limit, and whose it is, without saying who that is."""
     return meter.limit, meter.scope.partition(":")[0]
-
-
-def scope(exchange: Exchange, settings: Limits) -> str:
-    """Return what stands for the caller: its key, or where it is."""
-    if exchange.caller.id and settings.per == "key":
-        return f"key:{exchange.caller.id}"
-    return f"ip:{_network(exchange.address)}"
-
-
-def _network(address: str) -> str:
-    """Return an address; of IPv6 the network of 64 bits that one subscriber has."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ip_network((address.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return address
 
 
 def used_tokens(exchange: Exchange, case: WorstCase, *, has_failed: bool) -> int:

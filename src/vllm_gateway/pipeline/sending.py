@@ -119,8 +119,7 @@ class Sending:
 
     async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
         """Have a kept answer given, within the limits."""
-        length = partial(max_model_len, model, serving)
-        await self._metering.relay(exchange, asked, give, model=model, max_model_len=length)
+        await self._metering.relay(exchange, asked, give, model=model, serving=serving)
 
     def _relay_new(
         self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, sink: Sink
@@ -134,7 +133,7 @@ class Sending:
             asked,
             relay,
             model=model,
-            max_model_len=partial(max_model_len, model, serving),
+            serving=serving,
             hands_back=self._falling_back.others,
         )
 

@@ -89,13 +89,13 @@ class Pipeline:
             raise Draining("The gateway is shutting down. Try again in a moment.", retry_after_s=1)
         trail = exchange.trail
         if not exchange.operation.takes_session_id:
-            exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
+            exchange.caller = await self._keys.admit(exchange.headers, exchange.address, exchange.head)
             trail.auth_s = trail.step()
         exchange.body = await exchange.receive()
         trail.step()  # the caller's own time
         exchange.asked = asked = exchange.operation.read(exchange.body)
         if exchange.operation.takes_session_id and asked.saying is None:
-            exchange.caller = await self._keys.admit(exchange.headers, exchange.address)
+            exchange.caller = await self._keys.admit(exchange.headers, exchange.address, exchange.head)
         self._rules.check(asked, exchange.body)
         if self._screening is not None:
             self._screening.check(asked)

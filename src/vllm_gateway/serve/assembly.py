@@ -9,8 +9,8 @@ from vllm_gateway.admission.turnstile import Turnstile
 from vllm_gateway.cache.store import SharedStore
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.edge.app import App
-from vllm_gateway.edge.connection import FindWay
 from vllm_gateway.edge.drain import Drain
+from vllm_gateway.edge.express import FindWay
 from vllm_gateway.pipeline.story import Pipeline
 from vllm_gateway.serve.front import Fronts, open_fronts
 from vllm_gateway.serve.opening import open_admin

@@ -10,9 +10,8 @@ from vllm_gateway.admission.rules.outgoing import Outgoing
 from vllm_gateway.admission.rules.shape import check_size
 from vllm_gateway.dialects.operations import build_operations
 from vllm_gateway.edge.app import App, Door
-from vllm_gateway.edge.connection import FindWay
 from vllm_gateway.edge.cors import with_cors
-from vllm_gateway.edge.express import Way
+from vllm_gateway.edge.express import FindWay, Way, no_way
 from vllm_gateway.edge.house.building import Subjects, View, build_house
 from vllm_gateway.edge.house.first_shape import Entrance
 from vllm_gateway.edge.house.texts import allow_all
@@ -87,17 +86,13 @@ async def open_front(settings: Settings, standing: Standing, house: App) -> Asyn
         lane = await enter(open_lane(settings, pipeline, deadlines, clock))
         operations = build_operations(max_json_depth=settings.limits.max_json_depth, check_size=check_size)
         door = Door(operations, lane, house, max_body_bytes=settings.limits.max_body_bytes)
-        find_way = partial(_way_past_cors, door) if settings.cors_origins else partial(_way, door)
+        find_way = partial(_way_past_cors, door) if settings.cors_origins else door.find_way
         yield Front(with_cors(door, settings.cors_origins), find_way, pipeline, view, has_rooms)
-
-
-def _way(door: Door, target: bytes, _: Headers) -> Way | None:
-    return door.find_way(target)
 
 
 def _way_past_cors(door: Door, target: bytes, headers: Headers) -> Way | None:
     """Return a way for requests that are no browser's: a browser is told more than the lane says."""
-    return None if any(name == b"origin" for name, _ in headers) else door.find_way(target)
+    return None if any(name == b"origin" for name, _ in headers) else door.find_way(target, headers)
 
 
 def _pipeline(settings: Settings, standing: Standing, sending: Sending, screening: Screening | None) -> Pipeline:
@@ -144,6 +139,7 @@ class Fronts:
         self._house = build_house(self._subjects())  # once, because that takes long
         self._now: Made | None = None
         self._door: App = self._house
+        self._find_way: FindWay = no_way
         self._earlier: list[tuple[AsyncExitStack, frozenset[int]]] = []
         """Each with the exchanges that were under way when another front took its place."""
 
@@ -153,7 +149,7 @@ class Fronts:
 
     def find_way(self, target: bytes, headers: Headers) -> Way | None:
         """Return where a POST goes that need not pass the ASGI application."""
-        return self.now.find_way(target, headers)
+        return self._find_way(target, headers)
 
     @property
     def now(self) -> Front:
@@ -175,7 +171,7 @@ class Fronts:
             made[0].pipeline.still_takes = self._now[0].pipeline.still_takes
             self._earlier.append((self._now[1], frozenset(self._standing.ledger.live)))
         self._now = made
-        self._door = made[0].door
+        self._door, self._find_way = made[0].door, made[0].find_way
 
     async def tidy(self) -> None:
         """Close the earlier fronts whose last answer has ended."""

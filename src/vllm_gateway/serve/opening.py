@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from vllm_gateway import sim
 from vllm_gateway.admission.keys.ring import Keys
 from vllm_gateway.admission.keys.stores.choose import open_key_store
 from vllm_gateway.admission.keys.throttle import Throttle
@@ -52,6 +52,9 @@ from vllm_gateway.upstream.probe import Prober
 from vllm_gateway.upstream.replica import Replica
 from vllm_gateway.upstream.sharing import Sharing
 from vllm_gateway.upstream.sleeping import Waking, look
+
+if TYPE_CHECKING:
+    from vllm_gateway.sim import RunningSim
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ async def open_usage(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncI
 
 
 @asynccontextmanager
-async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock: Clock) -> AsyncIterator[None]:
+async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys) -> AsyncIterator[None]:
     """Have a line logged for every exchange that `ledger` closes, if that is wanted."""
     if not settings.log.requests or not logging.getLogger().isEnabledFor(logging.INFO):
         yield
@@ -168,7 +171,6 @@ async def open_request_log(settings: Settings, ledger: Ledger, keys: Keys, clock
     lines = RequestLog(
         renderer(settings.log.format, sys.stderr),
         sys.stderr,
-        clock=clock,
         caller=partial(_name_of, keys),
         text_bytes=settings.log.body_bytes,
     )
@@ -264,13 +266,15 @@ class Engine:
     def __init__(self, url: str | None = None) -> None:
         """Start none if `url` says where one runs."""
         self._url = url
-        self._running: sim.RunningSim | None = None
+        self._running: RunningSim | None = None
 
     async def upstreams(self, settings: Settings) -> tuple[Upstream, ...]:
         """Return the replicas that are configured; where there is none, the engine."""
         if not is_embedded(settings):
             return settings.upstreams
         if self._url is None:
+            from vllm_gateway import sim  # noqa: PLC0415 - a gateway before real replicas does without
+
             self._running = await sim.start(sim.SimSettings())
             self._url = self._running.url
         return (Upstream(url=self._url),)

@@ -15,7 +15,8 @@ from vllm_gateway import codec
 from vllm_gateway.admission.screen.patterns import ScreenUnusable
 from vllm_gateway.edge.admin.listener import serving_beside
 from vllm_gateway.edge.app import App
-from vllm_gateway.edge.connection import FindWay, bounded_protocol
+from vllm_gateway.edge.connection import bounded_protocol
+from vllm_gateway.edge.express import FindWay, no_way
 from vllm_gateway.edge.server import Server, Stop
 from vllm_gateway.serve.assembly import Parts
 from vllm_gateway.serve.listening import url_of
@@ -74,7 +75,7 @@ async def serve_parts(
         await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 
 
-def server_config(settings: Settings, door: App, *, find_way: FindWay | None = None) -> uvicorn.Config:
+def server_config(settings: Settings, door: App, *, find_way: FindWay = no_way) -> uvicorn.Config:
     """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us.
 
     What `find_way` finds a way for does not pass `door`.
@@ -86,7 +87,7 @@ def server_config(settings: Settings, door: App, *, find_way: FindWay | None = N
             max_head_bytes=settings.limits.max_header_bytes,
             head_s=settings.timeouts.request_head_s,
             body_s=settings.timeouts.request_body_s,
-            find_way=find_way if settings.edge.express else None,
+            find_way=find_way if settings.edge.express else no_way,
         ),
         ws="none",
         lifespan="off",

@@ -84,7 +84,7 @@ async def open_standing(
         await tokenizers.read(settings.upstreams)  # before anything is opened that would have to wait for it
         deadlines = await enter(open_deadlines(clock))
         keys = await enter(open_keys(settings, pool, clock))
-        await enter(open_request_log(settings, ledger, keys, clock))
+        await enter(open_request_log(settings, ledger, keys))
         await enter(open_tracing(settings, ledger, keys, clock))
         limiter = await enter(open_counts(settings, clock))
         shelves = await enter(open_cache(settings, clock, once))

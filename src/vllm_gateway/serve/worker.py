@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vllm_gateway import sim
 from vllm_gateway.edge.server import Stop
 from vllm_gateway.serve.apart import LimitsApart, check_keys
 from vllm_gateway.serve.assembly import build
@@ -87,6 +86,8 @@ async def _work(post: Post, channel: socket.socket) -> int:
 
 
 async def _run_engine(port: int, channel: socket.socket) -> int:
+    from vllm_gateway import sim  # noqa: PLC0415 - workers before real replicas do without
+
     stopped = asyncio.Event()
     engine = await sim.start(sim.SimSettings(), port=port)
     with obeying(channel, stop=stopped.set, reload=lambda: None):

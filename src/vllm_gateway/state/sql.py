@@ -1,11 +1,9 @@
 """The way to PostgreSQL, and to a file of SQLite: how they are reached, and in what they differ."""
 
 import asyncio
-import os
 import sqlite3
-import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,7 @@ from sqlalchemy import URL, Connection, TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-_WAL_TRIES = 100
-_WAL_PAUSE_S = 0.05
+from vllm_gateway.state.sqlite_file import SET_UP, make_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def sqlite_database(path: Path, *, connections: int, wait_s: float) -> Database:
         writer=writer,
         reader=engine,
         faults=(SQLAlchemyError, sqlite3.Error),
-        prepare=lambda: _make_file(path, wait_s),
+        prepare=lambda: make_file(path, wait_s),
         turn_to_write=asyncio.Lock(),
         turn_to_make=None,  # a transaction that writes is alone
     )
@@ -121,8 +118,8 @@ def _set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's 
     """Make a connection keep what it acknowledges, and leave the beginning of transactions to `_begin`."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
+    for statement in SET_UP:
+        cursor.execute(statement)
     cursor.close()
 
 
@@ -130,19 +127,3 @@ def _begin(connection: Connection) -> None:
     """Take the file's write lock first: a reader that turns into a writer could find its view outdated."""
     if connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _make_file(path: Path, wait_s: float) -> None:
-    """Make the file where there is none, readable by its owner only, and have it keep a write-ahead log."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(path, timeout=wait_s)) as connection:
-        for tries_left in reversed(range(_WAL_TRIES)):
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as fault:  # two who ask for it at once are refused without a wait
-                if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY or not tries_left:
-                    raise
-                time.sleep(_WAL_PAUSE_S)
-            else:
-                return

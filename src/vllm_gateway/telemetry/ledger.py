@@ -24,8 +24,8 @@ class Ledger:
         """Who looks at every exchange once, when it begins; they return at once."""
         self.told: list[Callable[[UsageRecord], None]] = []
         """Who is told of every exchange once, when it is over; they return at once."""
-        self.seen: list[Callable[[Exchange, Outcome], None]] = []
-        """Who looks at every exchange once, when it is over; they return at once and keep nothing of it."""
+        self.seen: list[Callable[[Exchange, UsageRecord], None]] = []
+        """Who looks at every exchange once, when it is over; they return at once and keep nothing but the record."""
         self._clock = clock
 
     def open(self, exchange: Exchange) -> None:
@@ -40,12 +40,11 @@ class Ledger:
             return
         exchange.outcome = outcome
         self.outcomes[outcome] += 1
+        record = record_of(exchange, outcome, self._clock)
         for see in self.seen:
-            see(exchange, outcome)
-        if self.told:
-            record = record_of(exchange, outcome, self._clock)
-            for tell in self.told:
-                tell(record)
+            see(exchange, record)
+        for tell in self.told:
+            tell(record)
         if log.isEnabledFor(logging.DEBUG):
             self._tell(exchange, outcome)
 

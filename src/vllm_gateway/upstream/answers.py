@@ -5,6 +5,7 @@ head of a reply waits: that of a stream for the first whole event, that of an an
 """
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -42,21 +43,16 @@ class Stream:
         """Knows how it can go on from another replica; None: it cannot."""
         self.kin = kin
         """What was known of the first replica when it began."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take what was read; return the whole events that may leave now."""
-        if self.recovery is not None:
-            data = self.recovery.feed(data)
-        return self.watch.feed(data)
-
-    @property
-    def is_over(self) -> bool:
-        """The answer is whole, although its replica may go on talking."""
-        return self.recovery is not None and self.recovery.is_over
+        self.feed: Callable[[bytes], bytes] = watch.feed if recovery is None else partial(_feed, recovery, watch)
+        """Takes what was read; returns the whole events that may leave now."""
 
     def events_so_far(self) -> int | None:
         """Return how many events have been told, where they are kept."""
         return self.recovery.events if self.recovery is not None else None
+
+
+def _feed(recovery: Recovery, watch: Watch, data: bytes) -> bytes:
+    return watch.feed(recovery.feed(data))
 
 
 NewStream = Callable[[], Stream]
@@ -150,6 +146,8 @@ class EventStream:
         self._exchange = exchange
         self._sink = sink
         self.stream = stream
+        self._feed = stream.feed
+        self._write = sink.write
         self._watch = stream.watch
         self._has_begun = False
 
@@ -161,7 +159,7 @@ class EventStream:
     def feed(self, data: bytes) -> None:
         """Pass on the events that are whole; stop at the first that tells of an error."""
         try:
-            events = self.stream.feed(data)
+            events = self._feed(data)
         except ReplicaFailed as error:
             raise failure(error) from None
         except (ContentRefused, ReplicaTruncated) as final:  # another replica would not do better
@@ -169,10 +167,11 @@ class EventStream:
         if events:
             if not self._has_begun:
                 self._begin()
-            self._sink.write(events)
-        if self._watch.error is not None:
-            raise AttemptFailed(judge_event(self._watch.error))
-        if self.stream.is_over:
+            self._write(events)
+        failed = self._watch.error
+        if failed is not None:
+            raise AttemptFailed(judge_event(failed))
+        if self.stream.recovery is not None and self.stream.recovery.is_over:
             raise AnswerOver
 
     def end(self) -> None:

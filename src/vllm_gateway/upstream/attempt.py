@@ -1,6 +1,7 @@
 """One try at one replica: listens to a connection, feeds a sink, and gives up when it takes too long."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from vllm_gateway.errors import ReplicaFailed, ReplicaSilent, ReplicaTruncated
@@ -37,6 +38,7 @@ class Attempt:
         self._sink = sink
         self._stream = stream
         self._timeouts = timeouts
+        self._too_late = exchange.started + timeouts.total_s if timeouts.total_s else math.inf
         self._stands_still = stands_still
         """The replica is out because it makes no tokens at all."""
         self._heard_at = now
@@ -108,8 +110,10 @@ class Attempt:
             self._has_begun = self._has_begun or self._has_heard
             self._has_heard = False
             self._heard_at = now
+            if now < self._too_late:
+                return  # as nearly all do: there are a thousand to be looked at
         limits = self._timeouts
-        if limits.total_s and now - self._exchange.started >= limits.total_s:
+        if now >= self._too_late:
             if self._is_overdue:
                 self._sink.drop()  # the end was told at the last look, and the caller does not take it
             self._is_overdue = True

@@ -102,6 +102,9 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.is_open = False
         self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append
+        """Keeps a part until the read has been parsed whole; the parser calls it."""
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
         self._requests = 0
@@ -110,7 +113,7 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         """Forget the answer before."""
         self._headers: Headers = []
-        self._parts: list[bytes] = []
+        self._parts.clear()
         self._head_bytes = 0
         self._informational = 0
         self._has_head = False
@@ -188,9 +191,11 @@ class Connection(asyncio.Protocol):
 
     def _deliver(self) -> None:
         """Hand on what the last read brought: at most one call for all of it."""
-        parts, self._parts = self._parts, []
+        parts = self._parts
         if parts and self._answer is not None:
-            self._answer.body(parts[0] if len(parts) == 1 else b"".join(parts))
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            self._answer.body(data)
         if self._is_complete:
             self._finish()
 
@@ -238,10 +243,6 @@ class Connection(asyncio.Protocol):
         self._has_head = True
         if self._answer is not None:
             self._answer.head(status, self._headers)
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a part until the read has been parsed whole."""
-        self._parts.append(data)
 
     def on_message_complete(self) -> None:
         """Note the end, unless it is that of an interim answer."""

@@ -19,7 +19,7 @@ from vllm_gateway.admission.keys.throttle import WRONG_KEYS
 from vllm_gateway.callers import ANONYMOUS, Allowance, Caller, Priority
 from vllm_gateway.clock import HandClock
 from vllm_gateway.errors import KeyRefused, KeysThrottled, KeysUnchecked
-from vllm_gateway.exchange import Headers
+from vllm_gateway.exchange import Head, Headers
 from vllm_gateway.settings.admission import Auth
 
 ANN, BOB = "sk-ann-0123456789", "sk-bob-0123456789"
@@ -238,7 +238,7 @@ async def test_headers_admit_an_owner_of_a_key_or_nobody(headers: Headers) -> No
     assert (caller in owners) if owners else (caller is None)
 
 
-def _median_ns(look: Callable[[bytes], object], keys: list[bytes]) -> float:
+def _median_ns(look: Callable[[str], object], keys: list[str]) -> float:
     times = []
     for key in keys:
         began = time.perf_counter_ns()
@@ -258,9 +258,24 @@ async def test_the_time_of_a_look_tells_nothing() -> None:
     await keys.refresh()
     near = [(secret[:right] + "!" * (len(secret) - right)).encode() for right in (0, 8, 31, 41)]
     samples = [mint().encode(), revoked.encode(), *near]
-    rounds = [[_median_ns(keys._owner, [sample] * 2000) for sample in samples] for _ in range(5)]
+    rounds = [[_median_ns(keys.is_known, [sample.decode()] * 2000) for sample in samples] for _ in range(5)]
     fastest = [min(column) for column in zip(*rounds, strict=True)]
     assert max(fastest) - min(fastest) < 1000
+
+
+async def test_what_is_known_of_a_head_is_not_whether_its_key_is_right() -> None:
+    """One that comes again is let in, refused and counted as if it had not been seen before."""
+    keys, right, wrong = _keys(), Head(_with(ANN)), Head(_with("invented-0123"))
+    for _ in range(2):
+        assert await keys.admit(right.headers, HERE, right) == _caller(ANN)
+    keys.take_over([SecretStr(BOB)])
+    with pytest.raises(KeyRefused):
+        await keys.admit(right.headers, HERE, right)
+    for _ in range(WRONG_KEYS - 1):
+        with pytest.raises(KeyRefused):
+            await keys.admit(wrong.headers, HERE, wrong)
+    with pytest.raises(KeysThrottled):
+        await keys.admit(wrong.headers, HERE, wrong)
 
 
 async def test_other_keys_can_be_taken_over() -> None:

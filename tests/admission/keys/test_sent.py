@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_gateway.admission.keys.sent import keys_in, no_key, wrong_key
-from vllm_gateway.exchange import Headers
+from vllm_gateway.admission.keys.secret import digest
+from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES, keys_in, keys_of, no_key, wrong_key
+from vllm_gateway.exchange import Head, Headers
 
 KEY = b"sk-ann-0123456789"
 
@@ -65,3 +66,11 @@ def test_both_refusals_say_what_to_do() -> None:
     assert "Authorization: Bearer KEY" in str(no_key())
     assert str(wrong_key()) == str(wrong_key())
     assert {no_key().status, wrong_key().status} == {401}
+
+
+def test_a_head_is_looked_at_once() -> None:
+    """Its keys and their digests stay with it; what is longer than any key has none."""
+    head = Head([(b"x-api-key", KEY), (b"authorization", b"Bearer " + b"x" * (MAX_KEY_BYTES + 1))])
+    found = keys_of(head)
+    assert found == [(KEY, digest(KEY)), (b"x" * (MAX_KEY_BYTES + 1), b"")]
+    assert keys_of(head) is found

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.admission.limits.redis_process import RedisProcess
-from vllm_gateway.admission.limits.limiter import Limiter
+from vllm_gateway.admission.limits.limiter import AwaitedLimiter
 from vllm_gateway.admission.limits.memory import MemoryLimiter
 from vllm_gateway.admission.limits.redis import RedisLimiter
 from vllm_gateway.clock import SystemClock
@@ -51,7 +51,7 @@ async def redis_limiter(empty_redis: str) -> AsyncIterator[RedisLimiter]:
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
-async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
+async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[AwaitedLimiter]:
     """Give a limiter of each kind."""
     if request.param == "memory":
         yield MemoryLimiter(SystemClock())

@@ -38,11 +38,28 @@ async def test_rates_and_slots_are_counted_locally() -> None:
     await limiter.close()
 
 
+async def test_nothing_is_counted_at_once() -> None:
+    """All gateways count together, so somebody has to be asked."""
+    limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()))
+    assert limiter.reserve_now("a", [slots(1)], 0) is None  # type: ignore[func-returns-value]  # that is the point
+    assert not limiter.settle_now("a", [slots(1)], None, is_charged=True)
+    await limiter.close()
+
+
+async def test_a_request_takes_no_more_than_a_share_of_tokens() -> None:
+    """Nor of the shares of several limits; what is larger than a whole limit is larger than its share."""
+    limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()), gateways=2)
+    meters = [tokens(1000), tokens(400, "model:m")]
+    assert left_of(await limiter.reserve("a", meters, 300)) == [300, 0]
+    assert (await limiter.reserve("b", meters, 401)).refused_by == 1
+    await limiter.close()
+
+
 async def test_budgets_let_nobody_in() -> None:
     """F-09: nothing is spent unchecked."""
     limiter = await _opened(NOBODY)
     with pytest.raises(BudgetUnchecked):
-        await limiter.reserve("a", [per_minute(2), budget(100, 1)])
+        await limiter.reserve("a", [per_minute(2), budget(100)], 1)
     assert limiter.counters["fail_closed"] == 1
     await limiter.close()
 
@@ -51,8 +68,8 @@ async def test_each_gateway_has_its_share() -> None:
     """At least one of everything; and what is larger than a share, but not than the whole, takes all of it."""
     limiter = await _opened(NOBODY)
     limiter._gateways = 3
-    assert left_of(await limiter.reserve("a", [per_minute(9), slots(2), tokens(900, 400)])) == [2, 0, 0]
-    assert (await limiter.reserve("b", [tokens(900, 901, "key:b")])).refused_by == 0
+    assert left_of(await limiter.reserve("a", [per_minute(9), slots(2), tokens(900)], 400)) == [2, 0, 0]
+    assert (await limiter.reserve("b", [tokens(900, "key:b")], 901)).refused_by == 0
     await limiter.close()
 
 
@@ -102,7 +119,7 @@ async def test_redis_goes_and_comes_back(redis_process: RedisProcess, how: str) 
         while limiter._is_away:  # noqa: ASYNC110 - there is no event for that
             await asyncio.sleep(0.02)
     errors = limiter.counters["redis_errors"]
-    assert (await limiter.reserve("after", [budget(100, 1)])).is_admitted
+    assert (await limiter.reserve("after", [budget(100)], 1)).is_admitted
     assert limiter.counters["redis_errors"] == errors
     await limiter.close()
 

@@ -28,17 +28,27 @@ async def test_ten_thousand_requests_are_counted_exactly() -> None:
     assert abs(allowed - (600 + int(elapsed_s * 10))) <= 1
 
 
+async def test_nothing_is_waited_for() -> None:
+    """What is awaited elsewhere is done at once here."""
+    limiter = MemoryLimiter(HandClock())
+    meters = [tokens(100), slots(1)]
+    assert left_of(limiter.reserve_now("a", meters, 30)) == [70, 0]
+    assert not limiter.reserve_now("b", meters, 30).is_admitted
+    assert limiter.settle_now("a", meters, 10, is_charged=True)
+    assert left_of(await limiter.reserve("c", meters, 30)) == [60, 0]
+
+
 async def test_a_budget_begins_anew_at_midnight() -> None:
     """Of UTC; what belongs to yesterday is settled into no budget of today."""
     clock = HandClock(wall=10 * DAY_S - 60)
     limiter = MemoryLimiter(clock)
-    assert (await limiter.reserve("a", [budget(100, 90)])).is_admitted
-    refused = await limiter.reserve("b", [budget(100, 90)])
+    assert (await limiter.reserve("a", [budget(100)], 90)).is_admitted
+    refused = await limiter.reserve("b", [budget(100)], 90)
     assert refused.retry_after_s == 60
     clock.move(60)
-    assert left_of(await limiter.reserve("c", [budget(100, 30)])) == [70]
-    await limiter.settle("a", [budget(100, 90)], 10, is_charged=True)
-    assert left_of(await limiter.reserve("d", [budget(100, 10)])) == [60]
+    assert left_of(await limiter.reserve("c", [budget(100)], 30)) == [70]
+    await limiter.settle("a", [budget(100)], 10, is_charged=True)
+    assert left_of(await limiter.reserve("d", [budget(100)], 10)) == [60]
 
 
 async def test_a_wall_clock_that_is_set_moves_no_limit() -> None:
@@ -54,10 +64,10 @@ async def test_a_wall_clock_that_is_set_moves_no_limit() -> None:
 
     clock = Jumping(wall=DAY_S / 2)
     limiter = MemoryLimiter(clock)
-    meters = [budget(100, 60), per_minute(1)]
-    assert (await limiter.reserve("a", meters)).is_admitted
+    meters = [budget(100), per_minute(1)]
+    assert (await limiter.reserve("a", meters, 60)).is_admitted
     for clock.jump in (3600.0, -3600.0, DAY_S):
-        assert not (await limiter.reserve(f"b{clock.jump}", [budget(100, 60)])).is_admitted
+        assert not (await limiter.reserve(f"b{clock.jump}", [budget(100)], 60)).is_admitted
         assert not (await limiter.reserve(f"c{clock.jump}", [per_minute(1)])).is_admitted
 
 
@@ -78,7 +88,7 @@ async def test_no_more_than_so_many_are_remembered() -> None:
     """Not even when nothing comes back."""
     limiter = MemoryLimiter(HandClock(), max_scopes=100)
     for number in range(1_000):
-        await limiter.reserve(str(number), [budget(100, 1, f"ip:{number}")])
+        await limiter.reserve(str(number), [budget(100, f"ip:{number}")], 1)
     assert len(limiter._used) <= 100
 
 
@@ -111,7 +121,7 @@ class LikeTheReference(RuleBasedStateMachine):
         """Reserve."""
         self.asked += 1
         name = str(self.asked)
-        reserved = asyncio.run(self.limiter.reserve(name, _meters(cost)))
+        reserved = asyncio.run(self.limiter.reserve(name, _meters(), cost))
         arrival = max(self.now, self.arrival) + cost * Fraction(60, AMOUNT)
         fits = arrival - self.now <= 60 and self.spent.get(self.day, 0) + cost <= DAILY and len(self.open) < SLOTS
         assert reserved.is_admitted == fits
@@ -128,7 +138,7 @@ class LikeTheReference(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.open)))
         cost, day = self.open.pop(name)
         for _ in range(2):
-            asyncio.run(self.limiter.settle(name, _meters(cost), used, is_charged=is_charged))
+            asyncio.run(self.limiter.settle(name, _meters(), used, is_charged=is_charged))
         more = -cost if not is_charged else 0 if used is None else used - cost
         self.arrival = max(self.now, max(self.now, self.arrival) + more * Fraction(60, AMOUNT))
         if day == self.day:
@@ -142,7 +152,7 @@ class LikeTheReference(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.open)))
         cost, day = self.open[name]
         fits = self.spent.get(self.day, 0) + more <= DAILY
-        assert asyncio.run(self.limiter.extend(name, _meters(cost), more)) == fits
+        assert asyncio.run(self.limiter.extend(name, _meters(), more)) == fits
         if fits:
             self.open[name] = (cost + more, day)
             self.arrival = max(self.now, self.arrival) + more * Fraction(60, AMOUNT)
@@ -152,13 +162,13 @@ class LikeTheReference(RuleBasedStateMachine):
     @invariant()
     def remaining_is_never_negative(self) -> None:
         """Whatever was overdrawn."""
-        probe = asyncio.run(self.limiter.reserve("probe", [*_meters(1), per_second(1, "nobody's")]))
+        probe = asyncio.run(self.limiter.reserve("probe", [*_meters(), per_second(1, "nobody's")], 1))
         assert min(left_of(probe)) >= 0
-        asyncio.run(self.limiter.settle("probe", [*_meters(1), per_second(1, "nobody's")], 0, is_charged=False))
+        asyncio.run(self.limiter.settle("probe", [*_meters(), per_second(1, "nobody's")], 0, is_charged=False))
 
 
-def _meters(cost: int) -> list[Meter]:
-    return [tokens(AMOUNT, cost), budget(DAILY, cost), slots(SLOTS)]
+def _meters() -> list[Meter]:
+    return [tokens(AMOUNT), budget(DAILY), slots(SLOTS)]
 
 
 TestLikeTheReference = LikeTheReference.TestCase

@@ -41,24 +41,24 @@ async def test_what_a_gateway_that_died_had_reserved_is_settled_for_its_prompts(
     """D-04, F-12: when its leases have run out, by whichever gateway looks next, and once; others keep theirs."""
     living = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.6)
     dying = RedisLimiter(empty_redis, limit_s=PATIENT_S, lease_s=0.6)
-    meters = [tokens(1000, 100), budget(1000, 100)]
-    assert (await living.reserve("living", meters, least_tokens=7)).is_admitted
+    meters = [tokens(1000), budget(1000)]
+    assert (await living.reserve("living", meters, 100, least_tokens=7)).is_admitted
     for number in range(3):
-        assert (await dying.reserve(f"dying{number}", meters, least_tokens=7)).is_admitted
+        assert (await dying.reserve(f"dying{number}", meters, 100, least_tokens=7)).is_admitted
     await dying.settle("dying0", meters, 30, is_charged=True)
     assert dying._renewing is not None
     dying._renewing.cancel()
     await living.announce("living")
-    assert left_of(await living.reserve("early", [budget(1000, 0)])) == [1000 - 3 * 100 - 30]
+    assert left_of(await living.reserve("early", [budget(1000)], 0)) == [1000 - 3 * 100 - 30]
     async with asyncio.timeout(PATIENT_S):
         while living.counters["abandoned"] < 2:
             await living.announce("living")
             await asyncio.sleep(0.05)
-    assert left_of(await living.reserve("late", [budget(1000, 0)])) == [1000 - 100 - 30 - 2 * 7]
+    assert left_of(await living.reserve("late", [budget(1000)], 0)) == [1000 - 100 - 30 - 2 * 7]
     await dying.settle("dying1", meters, 100, is_charged=True)  # were it not dead after all
     await living.announce("living")
     await living.settle("living", meters, 50, is_charged=True)
-    assert left_of(await living.reserve("last", [budget(1000, 0)])) == [1000 - 50 - 30 - 2 * 7]
+    assert left_of(await living.reserve("last", [budget(1000)], 0)) == [1000 - 50 - 30 - 2 * 7]
     assert living.counters["abandoned"] == 2
     await living.close()
     await dying.close()
@@ -67,7 +67,7 @@ async def test_what_a_gateway_that_died_had_reserved_is_settled_for_its_prompts(
 async def test_after_an_outage_leases_are_prolonged_before_any_is_given_up(redis_process: RedisProcess) -> None:
     """F-09: what nobody could prolong meanwhile belongs to a gateway that lives."""
     limiter = RedisLimiter(redis_process.url, limit_s=PATIENT_S, lease_s=1.2)
-    assert (await limiter.reserve("long", [budget(1000, 100)], least_tokens=7)).is_admitted
+    assert (await limiter.reserve("long", [budget(1000)], 100, least_tokens=7)).is_admitted
     limiter._limit_s = 0.05
     redis_process.pause()
     with pytest.raises(LimiterAway):
@@ -80,8 +80,8 @@ async def test_after_an_outage_leases_are_prolonged_before_any_is_given_up(redis
         await limiter.announce("this")
         await asyncio.sleep(0.05)
     assert limiter.counters["abandoned"] == 0
-    await limiter.settle("long", [budget(1000, 100)], 60, is_charged=True)
-    assert left_of(await limiter.reserve("next", [budget(1000, 0)])) == [940]
+    await limiter.settle("long", [budget(1000)], 60, is_charged=True)
+    assert left_of(await limiter.reserve("next", [budget(1000)], 0)) == [940]
     await limiter.close()
 
 
@@ -93,12 +93,12 @@ async def test_no_answer_belongs_to_another_request(redis_limiter: RedisLimiter)
     async def ask(number: int) -> None:
         nonlocal finished
         amount = 1_000 + number
-        reserved = await redis_limiter.reserve(f"r{number}", [budget(amount, 1, f"key:{number}"), slots(64)])
+        reserved = await redis_limiter.reserve(f"r{number}", [budget(amount, f"key:{number}"), slots(64)], 1)
         try:
             assert left_of(reserved)[0] == amount - 1
             finished += 1
         finally:
-            meters = [budget(amount, 1, f"key:{number}"), slots(64)]
+            meters = [budget(amount, f"key:{number}"), slots(64)]
             await redis_limiter.settle(f"r{number}", meters, None, is_charged=True)
 
     for start in range(0, OPERATIONS, 40):
@@ -119,9 +119,9 @@ async def test_a_late_reservation_is_given_back(redis_process: RedisProcess) -> 
     await limiter.announce("warm")
     redis_process.pause()
     with pytest.raises(LimiterAway):
-        await limiter.reserve("late", [budget(100, 50), slots(1)])
+        await limiter.reserve("late", [budget(100), slots(1)], 50)
     redis_process.resume()
     await _rest(limiter)
     assert limiter.counters["undone"] == 1
-    assert left_of(await limiter.reserve("next", [budget(100, 50), slots(1)])) == [50, 0]
+    assert left_of(await limiter.reserve("next", [budget(100), slots(1)], 50)) == [50, 0]
     await limiter.close()

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.servers
 
 async def test_nothing_stays_for_ever(redis_limiter: RedisLimiter, empty_redis: str) -> None:
     """Every key has an end, and all lie in one slot of a cluster."""
-    meters = [per_minute(5), tokens(100, 50), budget(100, 50), slots(3)]
-    await redis_limiter.reserve("r", meters)
+    meters = [per_minute(5), tokens(100), budget(100), slots(3)]
+    await redis_limiter.reserve("r", meters, 50)
     await redis_limiter.extend("r", meters, 10)
     await redis_limiter.announce("gateway")
     async with Redis.from_url(empty_redis) as client:
@@ -42,5 +42,5 @@ async def test_a_script_cache_that_was_emptied_is_filled_again(redis_limiter: Re
     """As after a failover, between any two requests."""
     async with Redis.from_url(empty_redis) as client:
         for number in range(5):
-            assert left_of(await redis_limiter.reserve(str(number), [budget(100, 1)])) == [99 - number]
+            assert left_of(await redis_limiter.reserve(str(number), [budget(100)], 1)) == [99 - number]
             await client.script_flush()

@@ -39,7 +39,7 @@ async def test_three_gateways_admit_what_one_would(empty_redis: str) -> None:
         assert await worker.stdout.readline() == b"here\n"
     limiter = RedisLimiter(empty_redis, limit_s=30.0)
     before = time.perf_counter()
-    assert (await limiter.reserve("all there is", [tokens(AMOUNT, AMOUNT)])).is_admitted
+    assert (await limiter.reserve("all there is", [tokens(AMOUNT)], AMOUNT)).is_admitted
     after = time.perf_counter()
     answers = await asyncio.gather(*(worker.communicate(b"\n") for worker in workers))
     said = [[float(each) for each in answer.split()] for answer, _ in answers]

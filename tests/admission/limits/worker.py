@@ -26,7 +26,7 @@ async def ask(url: str, name: str, amount: int, per_s: float, seconds: float) ->
     async def once(number: int) -> None:
         nonlocal allowed, refused_at
         sent_at = time.perf_counter()
-        if (await limiter.reserve(f"{name}-{number}", [tokens(amount, 1)])).is_admitted:
+        if (await limiter.reserve(f"{name}-{number}", [tokens(amount)], 1)).is_admitted:
             allowed += 1
         else:
             refused_at = max(refused_at, sent_at)

@@ -125,6 +125,16 @@ def test_tokens_without_text() -> None:
     assert out == (SAID + ending).replace(b"[1]", b"null").replace(b"[2]", b"null")
 
 
+@pytest.mark.parametrize("ids", [b"[1]", b"[17,4]", b" [1]", b"[]", b"[ 1, 2 ]"])
+def test_however_ids_are_written(ids: bytes) -> None:
+    """Those of the prompt and those of the answer are hidden, in one event and in several; other lists stay."""
+    event = SAID.replace(b":[1]}", b":%b}" % ids).replace(b"}\n\n", b',"others":["token_ids\\":[1]",7]}\n\n')
+    first = event.replace(b'{"choices"', b'{"prompt_token_ids":%b,"choices"' % ids)
+    recovery = recovery_of(CHAT, FIELDS, BY_IDS)
+    out = recovery.feed(first) + recovery.feed(event) + recovery.feed(event + event)
+    assert out == (first + event * 3).replace(b'token_ids":%b' % ids, b'token_ids":null')
+
+
 async def test_nothing_told_yet() -> None:
     """Whatever was asked for, an answer of which nothing was told begins anew; who speaks is told once."""
     fields = FIELDS | {"temperature": 1, "n": 1, "logprobs": True, "unheard_of": 5}

@@ -9,17 +9,17 @@ from tests.edge.admin.desk import Desk, desk
 from tests.telemetry.usage.records import DAY_S, entries, record
 from vllm_gateway.clock import HandClock
 from vllm_gateway.telemetry.usage import question
-from vllm_gateway.telemetry.usage.database import DatabaseStore, sqlite_store
 from vllm_gateway.telemetry.usage.question import day_name, day_of
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
 
 NOW = HandClock().wall()
 TODAY = day_of(NOW)
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[DatabaseStore]:
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """Give a ledger with three requests: two of today, by two keys, and one of 29 days ago."""
-    store = sqlite_store(tmp_path / "usage.sqlite", limit_s=5)
+    store = SqliteStore(tmp_path / "usage.sqlite", limit_s=5)
     old = NOW - 29 * DAY_S
     await store.write(
         entries([record(ended=NOW), record(ended=NOW, caller="key-b", outcome="timeout"), record(ended=old)])
@@ -29,7 +29,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[DatabaseStore]:
 
 
 @pytest.fixture
-async def at_desk(tmp_path: Path, ledger: DatabaseStore) -> AsyncIterator[Desk]:
+async def at_desk(tmp_path: Path, ledger: SqliteStore) -> AsyncIterator[Desk]:
     """Run an admin API that tells of the ledger."""
     async with desk(tmp_path, usage=ledger) as one:
         yield one
@@ -52,7 +52,7 @@ async def test_without_words_it_tells_the_last_thirty_days(at_desk: Desk) -> Non
     }
 
 
-async def test_keys_are_told_with_their_names(at_desk: Desk, ledger: DatabaseStore) -> None:
+async def test_keys_are_told_with_their_names(at_desk: Desk, ledger: SqliteStore) -> None:
     """And asked for by them; a key of which nobody knows has its id only."""
     made = (await at_desk.http.post("/admin/keys", json={"name": "ann"})).json()
     await ledger.write(entries([record(ended=NOW, caller=made["caller"])], "later"))
@@ -110,7 +110,7 @@ async def test_names_that_cannot_be_read_are_done_without(at_desk: Desk, tmp_pat
 async def test_a_ledger_that_is_away_is_told(tmp_path: Path) -> None:
     """Whoever asks may ask again."""
     (tmp_path / "usage.sqlite").write_text("this is no database" * 100)
-    store = sqlite_store(tmp_path / "usage.sqlite", limit_s=1)
+    store = SqliteStore(tmp_path / "usage.sqlite", limit_s=1)
     async with desk(tmp_path, usage=store) as one:
         reply = await one.http.get("/admin/usage")
     await store.close()

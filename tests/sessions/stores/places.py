@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from vllm_gateway.sessions.model import Message, Session, Turn
 from vllm_gateway.sessions.store import Store
 from vllm_gateway.sessions.stores.choose import open_store
+from vllm_gateway.sessions.stores.later import LaterStore
 from vllm_gateway.settings.model import Session as SessionSettings
 from vllm_gateway.settings.model import State
 
@@ -45,6 +46,11 @@ def opened(backend: Backend, address: str) -> Store:
     url = SecretStr(address)
     settings = SessionSettings(backend=backend, path=address if backend == "sqlite" else None)
     return open_store(settings, State(redis_url=url if backend == "redis" else None, database_url=_sql(backend, url)))
+
+
+async def itself(store: Store) -> Store:
+    """Return the store that does the work, made if it was not yet."""
+    return await store.made() if isinstance(store, LaterStore) else store
 
 
 def _sql(backend: Backend, url: SecretStr) -> SecretStr | None:

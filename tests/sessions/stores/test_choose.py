@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from tests.house.test_command import imported_by
 from vllm_gateway.sessions.stores.choose import open_store
+from vllm_gateway.sessions.stores.later import LaterStore
 from vllm_gateway.sessions.stores.memory import MemoryStore
 from vllm_gateway.sessions.stores.redis import RedisStore
 from vllm_gateway.sessions.stores.sql import SqlStore
@@ -20,7 +21,12 @@ DRIVERS = {"sqlalchemy", "aiosqlite", "asyncpg", "redis"}
 
 async def test_the_settings_choose() -> None:
     """One of four; none reaches for its place before it is used."""
-    for backend, kind in (("memory", MemoryStore), ("sqlite", SqlStore), ("postgres", SqlStore), ("redis", RedisStore)):
+    for backend, kind in (
+        ("memory", MemoryStore),
+        ("sqlite", LaterStore),
+        ("postgres", SqlStore),
+        ("redis", RedisStore),
+    ):
         store = open_store(Session.model_validate({"backend": backend}), STATE)
         assert type(store) is kind
         await store.close()
@@ -36,8 +42,10 @@ async def test_the_file_is_in_the_users_folder(monkeypatch: pytest.MonkeyPatch, 
         ("~/other.sqlite", tmp_path / "other.sqlite"),
     ):
         store = open_store(Session(path=path), State())
-        assert isinstance(store, SqlStore)
-        assert store._database.writer.url.database == str(expected)
+        assert isinstance(store, LaterStore)
+        made = await store.made()
+        assert isinstance(made, SqlStore)
+        assert made._database.writer.url.database == str(expected)
         await store.close()
 
 
@@ -60,7 +68,7 @@ def test_a_store_without_an_address_is_refused(backend: str) -> None:
     ("backend", "expected"),
     [
         ("memory", set()),
-        ("sqlite", {"sqlalchemy"}),
+        ("sqlite", set()),  # before it is used
         ("postgres", {"sqlalchemy", "asyncpg"}),
         ("redis", {"redis"}),
     ],

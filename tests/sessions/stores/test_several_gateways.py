@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.house.files import ROOT
-from tests.sessions.stores.places import NOW, Place, session, turn
+from tests.sessions.stores.places import NOW, Place, itself, session, turn
 from tests.sessions.stores.worker import SESSION, say
 from vllm_gateway.sessions.store import Store
 from vllm_gateway.sessions.stores.redis import RedisStore
@@ -106,6 +106,7 @@ async def test_a_killed_gateway_loses_nothing_it_has_acknowledged(lasting_place:
 
 async def all_ended(store: Store) -> None:
     """Wait for what goes on although nobody waits for it."""
+    store = await itself(store)
     if isinstance(store, SqlStore | RedisStore) and store._outage._running:
         await asyncio.wait(store._outage._running)
 

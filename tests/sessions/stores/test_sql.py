@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from tests.sessions.stores.places import NOW, Place, session, turn
+from tests.sessions.stores.places import NOW, Place, itself, session, turn
 from vllm_gateway.clock import SystemClock
 from vllm_gateway.errors import StoreFailed
 from vllm_gateway.sessions.stores import sql_engines
@@ -27,7 +27,7 @@ def sql_place(request: pytest.FixtureRequest) -> Place:
 
 async def test_a_store_of_a_newer_version_is_left_alone(sql_place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """D-12: callers and the log are told why; nothing is written."""
-    first, second = sql_place.open(), sql_place.open()
+    first, second = await itself(sql_place.open()), sql_place.open()
     assert isinstance(first, SqlStore)
     await first.create(session())
     async with first._writing() as connection:
@@ -56,7 +56,7 @@ async def test_a_file_that_is_locked_is_a_failed_store(sqlite_place: Place, monk
 
 async def test_a_turn_whose_caller_was_told_of_a_failure_is_not_kept_later(sqlite_place: Place) -> None:
     """The file was locked for longer than the caller was to wait; when it is free, nothing comes after."""
-    store = sqlite_place.open()
+    store = await itself(sqlite_place.open())
     assert isinstance(store, SqlStore)
     turns = Turns(store, wait_s=5, clock=SystemClock())
     await store.create(session(ttl_s=0))
@@ -98,7 +98,7 @@ async def test_a_turn_whose_caller_left_is_not_kept_later(sqlite_place: Place) -
 
 async def test_a_turn_that_began_too_late_blocks_nobody(sqlite_place: Place) -> None:
     """Its caller was told that the store is away; its lease is given up as soon as the store is back."""
-    store = sqlite_place.open()
+    store = await itself(sqlite_place.open())
     assert isinstance(store, SqlStore)
     turns = Turns(store, wait_s=2, clock=SystemClock())
     await store.create(session(ttl_s=0))
@@ -139,7 +139,7 @@ async def test_a_path_that_cannot_be_is_a_failed_store(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_a_failed_store(sqlite_place: Place) -> None:
     """What was kept before is still there."""
-    store = sqlite_place.open()
+    store = await itself(sqlite_place.open())
     assert isinstance(store, SqlStore)
     await store.create(session())
     async with asyncio.TaskGroup() as group:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.sessions.stores.places import Place, session
+from tests.sessions.stores.places import Place, itself, session
 from vllm_gateway.errors import StoreFailed
 from vllm_gateway.sessions.stores import sql_engines
 from vllm_gateway.sessions.stores.sql import SqlStore
@@ -44,7 +44,7 @@ async def test_a_folder_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
 
 async def test_what_sqlite_acknowledges_survives_a_power_cut(sqlite_place: Place) -> None:
     """On every connection: a write-ahead log, synced at each commit."""
-    store = sqlite_place.open()
+    store = await itself(sqlite_place.open())
     assert isinstance(store, SqlStore)
 
     async def settings() -> list[object]:
@@ -58,7 +58,7 @@ async def test_what_sqlite_acknowledges_survives_a_power_cut(sqlite_place: Place
 async def test_writers_take_their_lock_first(sqlite_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second writer cannot even begin; readers go on."""
     monkeypatch.setattr(sql_engines, "WAIT_S", 0.05)
-    first, second = sqlite_place.open(), sqlite_place.open()
+    first, second = [await itself(sqlite_place.open()) for _ in range(2)]
     assert isinstance(first, SqlStore)
     assert isinstance(second, SqlStore)
     await first.create(session())

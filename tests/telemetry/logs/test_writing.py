@@ -8,15 +8,19 @@ from typing_extensions import override
 from tests.exchanges import exchange
 from vllm_gateway import codec
 from vllm_gateway.clock import SystemClock
+from vllm_gateway.exchange import Exchange
 from vllm_gateway.outcomes import Outcome
 from vllm_gateway.telemetry.logs.form import renderer
 from vllm_gateway.telemetry.logs.writing import RequestLog
+from vllm_gateway.telemetry.usage.record import record_of
 
 
 def _log(stream: io.StringIO, *, most_held: int = 100) -> RequestLog:
-    return RequestLog(
-        renderer("json", stream), stream, clock=SystemClock(), caller=lambda caller_id: caller_id, most_held=most_held
-    )
+    return RequestLog(renderer("json", stream), stream, caller=lambda caller_id: caller_id, most_held=most_held)
+
+
+def _see(lines: RequestLog, over: Exchange) -> None:
+    lines.see(over, record_of(over, Outcome.OK, SystemClock()))
 
 
 def test_every_request_has_one_line_in_their_order() -> None:
@@ -25,7 +29,7 @@ def test_every_request_has_one_line_in_their_order() -> None:
     lines = _log(stream)
     lines.open()
     for number in range(50):
-        lines.see(exchange(request_id=f"request-{number:02}"), Outcome.OK)
+        _see(lines, exchange(request_id=f"request-{number:02}"))
     lines.close()
     found = [codec.loads(line) for line in stream.getvalue().splitlines()]
     assert [each["request_id"] for each in found] == [f"request-{number:02}" for number in range(50)]
@@ -53,10 +57,10 @@ def test_nobody_waits_for_who_does_not_read() -> None:
     stream = Blocked()
     lines = _log(stream, most_held=10)
     lines.open()
-    lines.see(exchange(), Outcome.OK)
+    _see(lines, exchange())
     assert stream.is_reached.wait(20)
     for _ in range(15):
-        lines.see(exchange(), Outcome.OK)
+        _see(lines, exchange())
     assert lines.lost == 5
     stream.may_go_on.set()
     lines.close()
@@ -69,6 +73,6 @@ def test_a_log_that_is_gone_ends_nothing() -> None:
     lines = _log(stream)
     stream.close()
     lines.open()
-    lines.see(exchange(), Outcome.OK)
+    _see(lines, exchange())
     lines.close()
     assert lines.lost == 1

@@ -5,17 +5,36 @@ from hypothesis import strategies as st
 
 from vllm_gateway import codec
 from vllm_gateway.telemetry.metrics import definitions as of
-from vllm_gateway.telemetry.metrics.series import OTHER, Capped, Histogram, Snapshot, lasting, merged, plain, read
+from vllm_gateway.telemetry.metrics.series import (
+    OTHER,
+    Capped,
+    Snapshot,
+    Spread,
+    lasting,
+    merged,
+    plain,
+    read,
+    spread_out,
+)
 
 
 def test_a_value_falls_into_the_first_bucket_that_holds_it() -> None:
     """A bound belongs to its own bucket; what is above all of them is counted last."""
-    histogram = Histogram(of.OVERHEAD)
+    spread = Spread(of.OVERHEAD)
     for value in (of.OVERHEAD_S[0], of.OVERHEAD_S[0] * 1.01, of.OVERHEAD_S[-1], 1.0):
-        histogram.observe(("auth",), value)
-    (total, *counts) = histogram.series["auth",]
+        spread.observe(value)
+    (total, *counts) = spread.row
     assert total == sum((of.OVERHEAD_S[0], of.OVERHEAD_S[0] * 1.01, of.OVERHEAD_S[-1], 1.0))
     assert [index for index, count in enumerate(counts) if count] == [0, 1, len(of.OVERHEAD_S) - 1, len(of.OVERHEAD_S)]
+
+
+def test_a_series_that_has_no_value_is_not_told() -> None:
+    """One that has some is told as of now."""
+    seen, unseen = Spread(of.OVERHEAD), Spread(of.OVERHEAD)
+    seen.observe(0.0)
+    told = spread_out([(("auth",), seen), (("read",), unseen)])
+    seen.observe(1.0)
+    assert told == {("auth",): [0.0, 1.0] + [0.0] * len(of.OVERHEAD_S)}
 
 
 @given(st.lists(st.text(max_size=3), max_size=60), st.integers(0, 5))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from vllm_gateway.telemetry.metrics import definitions as of
-from vllm_gateway.telemetry.metrics.series import Histogram, Snapshot
+from vllm_gateway.telemetry.metrics.series import Snapshot, Spread
 from vllm_gateway.telemetry.metrics.text import page
 
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n"), max_size=8)
@@ -27,10 +27,10 @@ def test_any_label_value_comes_through(counts: dict[tuple[str, ...], float]) -> 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=50))
 def test_a_histogram_is_cumulative(values: list[float]) -> None:
     """Each bucket holds what is below its bound; the last holds all."""
-    histogram = Histogram(of.QUEUE_WAIT)
+    spread = Spread(of.QUEUE_WAIT)
     for value in values:
-        histogram.observe((), value)
-    said = samples({of.QUEUE_WAIT.name: dict(histogram.series)})
+        spread.observe(value)
+    said = samples({of.QUEUE_WAIT.name: {(): spread.row}})
     name = of.QUEUE_WAIT.name
     for bound in of.QUEUE_WAIT.buckets:
         (count,) = [

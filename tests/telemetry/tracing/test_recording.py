@@ -15,6 +15,7 @@ from vllm_gateway.settings.model import Tracing
 from vllm_gateway.telemetry.tracing.context import Context
 from vllm_gateway.telemetry.tracing.recording import Recording
 from vllm_gateway.telemetry.tracing.spans import Span
+from vllm_gateway.telemetry.usage.record import record_of
 from vllm_gateway.trail import Trace
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -68,7 +69,7 @@ def end(recorded: Recording, number: int = 0) -> None:
     """Let a request begin and end."""
     one = exchange(request_id=f"request-{number:03}")
     recorded.begin(one)
-    recorded.see(one, Outcome.OK)
+    recorded.see(one, record_of(one, Outcome.OK, SystemClock()))
 
 
 def test_every_request_becomes_spans_in_their_order() -> None:
@@ -118,7 +119,8 @@ def test_what_is_not_sampled_leaves_nothing() -> None:
     outlet = Outlet(samples=False)
     recorded = recording(outlet)
     end(recorded)
-    recorded.see(exchange(), Outcome.OK)
+    never_begun = exchange()
+    recorded.see(never_begun, record_of(never_begun, Outcome.OK, SystemClock()))
     recorded.open()
     recorded.close()
     assert outlet.spans == []

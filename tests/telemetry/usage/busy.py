@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.telemetry.usage.records import record
 from vllm_gateway.clock import SystemClock
-from vllm_gateway.telemetry.usage.database import sqlite_store
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
 from vllm_gateway.telemetry.usage.writer import Writer
 
 AT_ONCE = 20
@@ -21,7 +21,7 @@ PAUSE_S = 0.005
 
 async def work(path: Path, name: str, most: int) -> None:
     """Take records, up to `most`; write all of them before the end."""
-    clock, store, stop = SystemClock(), sqlite_store(path, limit_s=5), asyncio.Event()
+    clock, store, stop = SystemClock(), SqliteStore(path, limit_s=5), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     writer = Writer(store, keep_days=0, clock=clock)
     writer.open()

@@ -8,9 +8,11 @@ import pytest
 
 from tests.admission.keys.stores.conftest import postgres_schema as postgres_schema  # noqa: PLC0414 - a fixture here too
 from tests.sessions.stores.conftest import postgres_url as postgres_url  # noqa: PLC0414 - as above
-from vllm_gateway.telemetry.usage.database import DatabaseStore, postgres_store, sqlite_store
+from vllm_gateway.telemetry.usage.database import postgres_store
+from vllm_gateway.telemetry.usage.sqlite import SqliteStore
+from vllm_gateway.telemetry.usage.store import UsageStore
 
-Open = Callable[[], DatabaseStore]
+Open = Callable[[], UsageStore]
 """Opens one more store on the same place: so many gateways."""
 
 
@@ -23,9 +25,9 @@ def ledger_file(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def _opening(one: Open) -> AsyncIterator[Open]:
     """Open stores, and close them at the end."""
-    opened: list[DatabaseStore] = []
+    opened: list[UsageStore] = []
 
-    def open_one() -> DatabaseStore:
+    def open_one() -> UsageStore:
         opened.append(one())
         return opened[-1]
 
@@ -37,7 +39,7 @@ async def _opening(one: Open) -> AsyncIterator[Open]:
 @pytest.fixture
 async def open_sqlite(ledger_file: Path) -> AsyncIterator[Open]:
     """Open stores on one file."""
-    async with _opening(lambda: sqlite_store(ledger_file, limit_s=5)) as opened:
+    async with _opening(lambda: SqliteStore(ledger_file, limit_s=5)) as opened:
         yield opened
 
 
@@ -56,6 +58,6 @@ def open_store(request: pytest.FixtureRequest) -> Open:
 
 
 @pytest.fixture
-def store(open_store: Open) -> DatabaseStore:
+def store(open_store: Open) -> UsageStore:
     """Give a store of each kind."""
     return open_store()

@@ -46,6 +46,16 @@ def test_a_record_holds_who_asked_what_where_and_how_it_ended() -> None:
     )
 
 
+def test_a_record_holds_what_the_log_says_beside_that() -> None:
+    """What went wrong, what was asked for, how long it waited, and what was told of the cache."""
+    one = _served()
+    one.trail.error, one.trail.queue_s = "rate_limit_exceeded", 0.5
+    one.told = [(b"x-cache", b"hit"), (b"age", b"3")]
+    found = record_of(one, Outcome.REFUSED_LIMIT, HandClock())
+    assert (found.error, found.is_stream, found.queue_s, found.cache) == ("rate_limit_exceeded", False, 0.5, "hit")
+    assert type(found.outcome) is str
+
+
 def test_nothing_that_was_said_is_kept() -> None:
     """Neither words, nor keys, nor addresses, nor the names of sessions."""
     assert "canary" not in repr(record_of(_served(), Outcome.OK, HandClock()))

@@ -1,4 +1,4 @@
-"""What every place that keeps usage promises; `test_database.py` holds the places to it."""
+"""What every place that keeps usage promises; `test_database.py` and `test_statements.py` hold the places to it."""
 
 from tests.telemetry.usage.records import record
 from vllm_gateway.telemetry.usage.store import Entry

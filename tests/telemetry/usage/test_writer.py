@@ -19,8 +19,9 @@ from tests.telemetry.usage.records import DAY_S, record
 from tests.waiting import until
 from vllm_gateway.clock import Clock, HandClock, SystemClock
 from vllm_gateway.telemetry.usage import writer as writing
-from vllm_gateway.telemetry.usage.database import TABLE, DatabaseStore, postgres_store
+from vllm_gateway.telemetry.usage.database import postgres_store
 from vllm_gateway.telemetry.usage.question import Question, day_of
+from vllm_gateway.telemetry.usage.statements import TABLE
 from vllm_gateway.telemetry.usage.store import UsageStore
 from vllm_gateway.telemetry.usage.writer import Writer
 
@@ -33,7 +34,7 @@ def _writer(store: UsageStore, *, clock: Clock | None = None, keep_days: int = 0
     return Writer(store, keep_days=keep_days, clock=clock, every_s=0.01, max_pause_s=0.05, max_held=max_held)
 
 
-async def _requests(store: DatabaseStore) -> int:
+async def _requests(store: UsageStore) -> int:
     return sum(total.requests for total in await store.totals(ALWAYS))
 
 
@@ -44,7 +45,7 @@ def blocked(ledger_file: Path) -> Path:
     return ledger_file.parent
 
 
-async def test_what_is_taken_is_soon_in_the_store(store: DatabaseStore) -> None:
+async def test_what_is_taken_is_soon_in_the_store(store: UsageStore) -> None:
     """In batches, beside the requests; nothing is left over."""
     writer = _writer(store, max_held=10_000)
     writer.open()
@@ -56,7 +57,7 @@ async def test_what_is_taken_is_soon_in_the_store(store: DatabaseStore) -> None:
     assert writer.lost == 0
 
 
-async def test_closing_writes_what_is_held(store: DatabaseStore) -> None:
+async def test_closing_writes_what_is_held(store: UsageStore) -> None:
     """An orderly end loses nothing, even before the first turn."""
     writer = Writer(store, keep_days=0, clock=SystemClock())
     writer.open()
@@ -115,7 +116,7 @@ async def test_what_does_not_fit_is_counted(open_sqlite: Open, caplog: pytest.Lo
     assert caplog.messages[-1] == "25 requests are missing from the usage ledger"
 
 
-async def test_an_overflow_is_told_once(store: DatabaseStore, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_overflow_is_told_once(store: UsageStore, caplog: pytest.LogCaptureFixture) -> None:
     """When the store has taken what was held."""
     writer = _writer(store, max_held=10)
     for _ in range(12):
@@ -128,7 +129,7 @@ async def test_an_overflow_is_told_once(store: DatabaseStore, caplog: pytest.Log
     assert await _requests(store) == 10
 
 
-async def test_old_records_are_deleted(store: DatabaseStore) -> None:
+async def test_old_records_are_deleted(store: UsageStore) -> None:
     """Those of more than so many whole days ago, at the start and every hour after it."""
     clock = HandClock()
     writer = _writer(store, clock=clock, keep_days=2)
@@ -237,7 +238,7 @@ async def test_the_end_waits_for_a_standing_database_some_seconds_only(
 
 
 @asynccontextmanager
-async def _impatient(address: str) -> AsyncIterator[tuple[DatabaseStore, Writer]]:
+async def _impatient(address: str) -> AsyncIterator[tuple[UsageStore, Writer]]:
     """Run a writer that soon gives up on a statement, and has written once."""
     store = postgres_store(address, limit_s=0.2)
     writer = _writer(store, max_held=5_000)

@@ -1,21 +1,21 @@
 """Who may come in: keys of the settings, keys of a store, or keys that the replicas know."""
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import SecretStr
 
 from vllm_gateway.admission.keys.kept import REFRESH_S, KeptKeys
 from vllm_gateway.admission.keys.record import caller_id
 from vllm_gateway.admission.keys.secret import digest, has_right_checksum, is_ours
-from vllm_gateway.admission.keys.sent import MAX_KEY_BYTES, keys_in, no_key, wrong_key
+from vllm_gateway.admission.keys.sent import digested, keys_of, no_key, wrong_key
 from vllm_gateway.admission.keys.store import KeyStore
 from vllm_gateway.admission.keys.throttle import Throttle
 from vllm_gateway.admission.keys.upstream import Check, UpstreamKeys
 from vllm_gateway.callers import ANONYMOUS, Caller
 from vllm_gateway.clock import Clock, SystemClock
 from vllm_gateway.errors import KeysUnchecked
-from vllm_gateway.exchange import Headers
+from vllm_gateway.exchange import Head, Headers
 from vllm_gateway.settings.admission import Auth
 
 
@@ -79,8 +79,8 @@ class Keys:
         if self._kept is not None:
             await self._kept.refresh()
 
-    async def admit(self, headers: Headers, address: str) -> Caller:
-        """Return who sent these headers; any one right key among them will do.
+    async def admit(self, headers: Headers, address: str, head: Head | None = None) -> Caller:
+        """Return who sent these headers; any one right key among them will do. `head` is theirs, if there is one.
 
         Raises:
             KeyRefused: there is no key in them, or no right one.
@@ -91,7 +91,7 @@ class Keys:
             return ANONYMOUS
         if self._upstream is not None:
             return await self._upstream.admit(headers, address)
-        sent = keys_in(headers)
+        sent = keys_of(head or Head(headers))
         if not sent:
             raise no_key()
         return self._admit_any(sent, address)
@@ -102,7 +102,7 @@ class Keys:
             return ANONYMOUS
         sent = key.encode("utf-8", "surrogatepass")
         return (
-            self._admit_any([sent], address)
+            self._admit_any([digested(sent)], address)
             if self._upstream is None
             else await self._upstream.admit_key(sent, address)
         )
@@ -113,11 +113,11 @@ class Keys:
         if self._upstream is not None:
             return self._upstream.is_known(sent)
         try:
-            return self._owner(sent) is not None
+            return self._owner(digested(sent)) is not None
         except KeysUnchecked:
             return False
 
-    def _admit_any(self, sent: list[bytes], address: str) -> Caller:
+    def _admit_any(self, sent: Sequence[tuple[bytes, bytes]], address: str) -> Caller:
         unchecked = None
         for key in sent:
             try:
@@ -133,11 +133,11 @@ class Keys:
         self.throttle.count(address)
         raise wrong_key()
 
-    def _owner(self, key: bytes) -> Caller | None:
+    def _owner(self, key: tuple[bytes, bytes]) -> Caller | None:
         """Return whose key it is. Only its digest is compared, so that the time taken tells nothing of any key."""
-        if len(key) > MAX_KEY_BYTES:
+        text, sent = key
+        if not sent:
             return None
-        sent = digest(key)
         known = self._configured.get(sent)
         if known is not None and hmac.compare_digest(known[0], sent):
             return known[1]
@@ -146,7 +146,7 @@ class Keys:
         try:
             return self._kept.find(sent)
         except KeysUnchecked:
-            if is_ours(key) and not has_right_checksum(key):
+            if is_ours(text) and not has_right_checksum(text):
                 return None  # mistyped or invented: wrong for sure, whatever the store would say
             raise
 

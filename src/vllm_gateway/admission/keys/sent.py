@@ -1,7 +1,10 @@
 """The keys that a request carries, and what is told to who carries none or a wrong one."""
 
+from collections.abc import Sequence
+
+from vllm_gateway.admission.keys.secret import digest
 from vllm_gateway.errors import KeyRefused
-from vllm_gateway.exchange import Headers
+from vllm_gateway.exchange import Head, Headers
 
 MAX_KEY_BYTES = 4096
 """Longer than any key that there is; what is longer is refused unread."""
@@ -31,6 +34,18 @@ def keys_in(headers: Headers) -> list[bytes]:
         if name in _HEADERS:
             keys[name] = b"" if name in keys else _key_in(name, value)
     return [key for key in keys.values() if key]
+
+
+def digested(key: bytes) -> tuple[bytes, bytes]:
+    """Return a key with its digest; one that is too long has none."""
+    return key, digest(key) if len(key) <= MAX_KEY_BYTES else b""
+
+
+def keys_of(head: Head) -> Sequence[tuple[bytes, bytes]]:
+    """Return the keys that a head carries, with their digests."""
+    if head.keys is None:
+        head.keys = [digested(key) for key in keys_in(head.headers)]
+    return head.keys
 
 
 def _key_in(name: bytes, value: bytes) -> bytes:

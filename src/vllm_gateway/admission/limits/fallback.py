@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
-from vllm_gateway.admission.limits.limiter import Limiter, LimiterAway, Reserved
+from vllm_gateway.admission.limits.limiter import AwaitedLimiter, LimiterAway, Reserved
 from vllm_gateway.admission.limits.meters import Kind, Meter
 from vllm_gateway.errors import BudgetUnchecked
 from vllm_gateway.tasks import Tasks
@@ -29,7 +29,7 @@ _SENTENCE = "The tokens that are left cannot be counted right now. Try again in 
 _RETRY_AFTER_S = 5.0
 
 
-class SharedLimiter(Limiter, Protocol):
+class SharedLimiter(AwaitedLimiter, Protocol):
     """Counts for all gateways together, and can fail: every operation may raise `LimiterAway`."""
 
     async def announce(self, gateway: str) -> int:
@@ -48,7 +48,7 @@ class SharedLimiter(Limiter, Protocol):
 class FallbackLimiter:
     """Asks the shared limiter while that answers, and the local one otherwise."""
 
-    def __init__(self, shared: SharedLimiter, local: Limiter, *, gateways: int = 1) -> None:
+    def __init__(self, shared: SharedLimiter, local: AwaitedLimiter, *, gateways: int = 1) -> None:
         """Share with so many `gateways` at least, be it that Redis never told of them."""
         self._shared = shared
         self._own = local
@@ -67,7 +67,10 @@ class FallbackLimiter:
             await self._ask()
         self._tasks.start(self._keep_in_touch(), name="keep in touch")
 
-    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
+    def reserve_now(self, name: str, meters: Sequence[Meter], tokens: int) -> None:
+        """Do nothing: all gateways count together."""
+
+    async def reserve(self, name: str, meters: Sequence[Meter], tokens: int = 0, *, least_tokens: int = 0) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
         Raises:
@@ -75,13 +78,17 @@ class FallbackLimiter:
         """
         if not self._is_away:
             try:
-                reserved = await self._shared.reserve(name, meters, least_tokens=least_tokens)
+                reserved = await self._shared.reserve(name, meters, tokens, least_tokens=least_tokens)
             except LimiterAway as fault:
                 self._failed(fault)
             else:
                 self._errors = 0
                 return reserved
-        return await self._reserve_locally(name, meters)
+        return await self._reserve_locally(name, meters, tokens)
+
+    def settle_now(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> bool:  # noqa: ARG002 - somebody has to be asked
+        """Do nothing: all gateways count together."""
+        return False
 
     async def settle(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> None:
         """Put a request's account right, where it was opened; in Redis only while that answers."""
@@ -122,13 +129,13 @@ class FallbackLimiter:
         await self._shared.close()
         await self._own.close()
 
-    async def _reserve_locally(self, name: str, meters: Sequence[Meter]) -> Reserved:
+    async def _reserve_locally(self, name: str, meters: Sequence[Meter], tokens: int) -> Reserved:
         if any(meter.kind is Kind.BUDGET for meter in meters):
             self.counters["fail_closed"] += 1
             raise BudgetUnchecked(_SENTENCE, retry_after_s=_RETRY_AFTER_S)
         self.counters["fail_open"] += 1
         mine = tuple(_share(meter, self._gateways) for meter in meters)
-        reserved = await self._own.reserve(name, mine)
+        reserved = await self._own.reserve(name, mine, _share_of_tokens(tokens, meters, mine))
         if reserved.is_admitted:
             self._local[name] = mine
         return reserved
@@ -159,6 +166,12 @@ class FallbackLimiter:
 
 
 def _share(meter: Meter, gateways: int) -> Meter:
-    """Return one gateway's share. A request that is larger than that, but not than the whole, takes all of it."""
-    amount = max(1, meter.amount // gateways)
-    return replace(meter, amount=amount, cost=meter.cost if meter.is_beyond else min(meter.cost, amount))
+    """Return one gateway's share."""
+    return replace(meter, amount=max(1, meter.amount // gateways))
+
+
+def _share_of_tokens(tokens: int, meters: Sequence[Meter], shares: Sequence[Meter]) -> int:
+    """Return what a request takes of the shares: one that is larger, but not than the whole, takes all of the least."""
+    whole = min((meter.amount for meter in meters if meter.is_of_tokens), default=0)
+    least = min((meter.amount for meter in shares if meter.is_of_tokens), default=0)
+    return tokens if tokens > whole else min(tokens, least)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from vllm_gateway.admission.limits.limiter import Left, Reserved
 from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter
@@ -11,6 +10,8 @@ from vllm_gateway.errors import BudgetSpent, LimitReached
 from vllm_gateway.exchange import Headers
 
 _SECOND_MS = 1000
+_NOISE_MS = 5e-7
+"""What rounding may have added to a time."""
 _OPENAI = {
     of: tuple(b"x-ratelimit-%b-%b" % (what, of.encode()) for what in (b"limit", b"remaining", b"reset"))
     for of in ("requests", "tokens")
@@ -20,33 +21,90 @@ _NEVER = (b"x-should-retry", b"false")
 """Keeps OpenAI's and Anthropic's libraries from sending the same again and again."""
 
 
-def limit_headers(reserved: Reserved, meters: Sequence[Meter], *, is_anthropic: bool, wall: float) -> Headers:
-    """Return the headers that tell what is left. Of several limits of a kind the tightest is told."""
-    headers: Headers = []
-    policies, states = [], []
-    for meter, left in _tightest(reserved, meters):
-        headers += _anthropic(meter, left, wall) if is_anthropic else _openai(meter, left)
-        policies.append(_policy(meter.of, meter.amount, meter.window_s))
-        states.append(b'"%b";r=%d;t=%d' % (meter.of.encode(), left.remaining, math.ceil(left.reset_s)))
-    if policies:
-        headers += (b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(states))
-    if math.isinf(reserved.retry_after_s):
+class Telling:
+    """Tells callers what is left of some meters: of several of requests, or of tokens, it is the tightest."""
+
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        of_kinds = [[_Told(place, each) for place, each in enumerate(meters) if each.of == of] for of in _OPENAI]
+        self._choices = [told for told in of_kinds if told]
+        self._told = [told[0] for told in self._choices]
+        """What is told where there is nothing to choose."""
+        self._policy = _policy(self._told)
+        self._has_choice = any(len(told) > 1 for told in self._choices)
+
+    def openai(self, reserved: Reserved) -> Headers:
+        """Return the headers in OpenAI's shape."""
+        headers: Headers = []
+        states, left = [], reserved.left
+        told, policy = (self._told, self._policy) if not self._has_choice else self._tightest(reserved)
+        for each in told:
+            remaining, reset_s = left[each.place]
+            headers += (
+                each.openai_limit,
+                (each.openai_remaining, b"%d" % remaining),
+                (each.openai_reset, duration(reset_s).encode()),
+            )
+            states.append(each.state % (remaining, math.ceil(reset_s)))
+        return _ended(headers, policy, states, reserved)
+
+    def anthropic(self, reserved: Reserved, wall: float) -> Headers:
+        """Return the headers in Anthropic's shape, which tells times of the clock."""
+        headers: Headers = []
+        states = []
+        told, policy = (self._told, self._policy) if not self._has_choice else self._tightest(reserved)
+        for each in told:
+            left = reserved.left[each.place]
+            headers += _anthropic(each.meter, left, wall)
+            states.append(each.state % (left.remaining, math.ceil(left.reset_s)))
+        return _ended(headers, policy, states, reserved)
+
+    def _tightest(self, reserved: Reserved) -> "tuple[list[_Told], Headers]":
+        """Return of each kind the meter of which the smallest part is left, and what their policy is."""
+        told = [
+            min(choices, key=lambda each: reserved.left[each.place].remaining / each.meter.amount)
+            for choices in self._choices
+        ]
+        return told, _policy(told)
+
+
+class _Told:
+    """A meter that callers are told of: where it stands, and what is the same each time."""
+
+    def __init__(self, place: int, meter: Meter) -> None:
+        self.place = place
+        self.meter = meter
+        limit, self.openai_remaining, self.openai_reset = _OPENAI[meter.of]
+        self.openai_limit = (limit, b"%d" % meter.amount)
+        self.policy = b'"%b";q=%d;w=%d' % (meter.of.encode(), meter.amount, math.ceil(meter.window_s))
+        self.state = b'"%b";r=%%d;t=%%d' % meter.of.encode()
+
+
+def _policy(told: Sequence[_Told]) -> Headers:
+    return [(b"ratelimit-policy", b", ".join([each.policy for each in told]))] if told else []
+
+
+def _ended(headers: Headers, policy: Headers, states: list[bytes], reserved: Reserved) -> Headers:
+    """Return headers with what all shapes have."""
+    if states:
+        headers += policy
+        headers.append((b"ratelimit", b", ".join(states)))
+    if reserved.retry_after_s == math.inf:
         headers.append(_NEVER)
     return headers
 
 
-def refusal(reserved: Reserved, meters: Sequence[Meter]) -> LimitReached:
-    """Return the error of a request that was not let in."""
+def refusal(reserved: Reserved, meters: Sequence[Meter], tokens: int) -> LimitReached:
+    """Return the error of a request that was not let in, and may come to so many tokens."""
     index = reserved.refused_by
     if index is None:
         raise ValueError("the request was let in")
     meter, wait_s = meters[index], reserved.retry_after_s
     limit = _limit(meter)
     if math.isinf(wait_s):
-        return LimitReached(f"This request may come to {meter.cost:,} tokens, but {limit}. Ask for less.")
+        return LimitReached(f"This request may come to {tokens:,} tokens, but {limit}. Ask for less.")
     if meter.kind is Kind.BUDGET:
         left = reserved.left[index].remaining
-        sentence = f"{_capital(limit)}; {left:,} are left, and this request may come to {meter.cost:,}."
+        sentence = f"{_capital(limit)}; {left:,} are left, and this request may come to {tokens:,}."
         return BudgetSpent(f"{sentence} Try again after midnight UTC.", retry_after_s=wait_s)
     return LimitReached(f"{_capital(limit)}. Try again in {duration(wait_s)}.", retry_after_s=wait_s)
 
@@ -55,7 +113,7 @@ def duration(seconds: float) -> str:
     """Return a time as OpenAI writes it: `20ms`, `1s`, `6m0s`, `1h0m5s`. It is never shorter than what is meant."""
     if seconds <= 0:
         return "0s"
-    milliseconds = math.ceil(round(seconds * 1000, 6))
+    milliseconds = math.ceil(seconds * 1000 - _NOISE_MS)
     if milliseconds < _SECOND_MS:
         return f"{milliseconds}ms"
     minutes, rest = divmod(math.ceil(milliseconds / _SECOND_MS), 60)
@@ -63,29 +121,6 @@ def duration(seconds: float) -> str:
         return f"{rest}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
-
-
-@lru_cache(maxsize=256)
-def _policy(of: str, amount: int, window_s: float) -> bytes:
-    return b'"%b";q=%d;w=%d' % (of.encode(), amount, math.ceil(window_s))
-
-
-def _tightest(reserved: Reserved, meters: Sequence[Meter]) -> list[tuple[Meter, Left]]:
-    """Return the meter of requests and that of tokens, as far as there are any, with what is left of them."""
-    pairs = list(zip(meters, reserved.left, strict=True))
-    if len(pairs) > 1:
-        by_share = sorted(pairs, key=lambda pair: pair[1].remaining / pair[0].amount)
-        pairs = [pair for of in _OPENAI for pair in [each for each in by_share if each[0].of == of][:1]]
-    return [pair for pair in pairs if pair[0].of in _OPENAI]
-
-
-def _openai(meter: Meter, left: Left) -> Headers:
-    limit, remaining, reset = _OPENAI[meter.of]
-    return [
-        (limit, b"%d" % meter.amount),
-        (remaining, b"%d" % left.remaining),
-        (reset, duration(left.reset_s).encode()),
-    ]
 
 
 def _anthropic(meter: Meter, left: Left, wall: float) -> Headers:

@@ -25,7 +25,7 @@ class Left(NamedTuple):
 class Reserved(NamedTuple):
     """What became of a request's wish."""
 
-    left: tuple[Left, ...]
+    left: Sequence[Left]
     """Of every meter, in their order."""
     refused_by: int | None = None
     """The meter for which the wait is longest, where the request does not fit."""
@@ -38,7 +38,7 @@ class Reserved(NamedTuple):
         return self.refused_by is None
 
 
-class Limiter(Protocol):
+class AwaitedLimiter(Protocol):
     """Counts what is used. Each request has an id that no other ever had."""
 
     counters: Counter[str]
@@ -48,8 +48,8 @@ class Limiter(Protocol):
         """Get ready, within a moment; what is not there yet is no obstacle."""
         ...
 
-    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
-        """Take what the request `name` wants of all `meters`, or nothing of any.
+    async def reserve(self, name: str, meters: Sequence[Meter], tokens: int = 0, *, least_tokens: int = 0) -> Reserved:
+        """Take what the request `name`, which may come to `tokens`, wants of all `meters`, or nothing of any.
 
         Should nobody be left who could settle it, it has used `least_tokens`.
         """
@@ -72,4 +72,16 @@ class Limiter(Protocol):
 
     async def close(self) -> None:
         """Come to an end with what is under way."""
+        ...
+
+
+class Limiter(AwaitedLimiter, Protocol):
+    """Counts at once where that needs nobody else: what is never waited for costs less when it is not awaited."""
+
+    def reserve_now(self, name: str, meters: Sequence[Meter], tokens: int) -> Reserved | None:
+        """Do what `reserve` does, at once; None where somebody has to be asked, and nothing is done."""
+        ...
+
+    def settle_now(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> bool:
+        """Do what `settle` does, at once; False where somebody has to be asked, and nothing is done."""
         ...

@@ -68,17 +68,17 @@ class RedisLimiter:
     async def open(self) -> None:
         """Do nothing: the first command opens the way."""
 
-    async def reserve(self, name: str, meters: Sequence[Meter], *, least_tokens: int = 0) -> Reserved:
+    async def reserve(self, name: str, meters: Sequence[Meter], tokens: int = 0, *, least_tokens: int = 0) -> Reserved:
         """Take what a request wants of all meters, or nothing of any.
 
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
         first: list[str | int] = [name, self._lease_us, _OPEN_FOR_S]
-        wish = self._reserve(_keys(name, meters), [*first, *_arguments(meters), least_tokens, _LEASED, _HELD])
+        wish = self._reserve(_keys(name, meters), [*first, *_arguments(meters, tokens), least_tokens, _LEASED, _HELD])
         task = self._start(wish, "reserve")
         try:
-            reserved = _reserved(await self._within_limit(task), meters)
+            reserved = _reserved(await self._within_limit(task), meters, tokens)
         except (LimiterAway, asyncio.CancelledError):
             task.add_done_callback(lambda done: self._undo(done, name, meters))
             raise
@@ -104,7 +104,7 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        wish = self._extend(_keys(name, meters), ["", "", tokens, *_arguments(meters)])
+        wish = self._extend(_keys(name, meters), ["", "", tokens, *_arguments(meters, 0)])
         return bool(await self._within_limit(self._start(wish, "extend")))
 
     async def renew(self, names: Sequence[str]) -> None:
@@ -162,7 +162,7 @@ class RedisLimiter:
         self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool
     ) -> Awaitable[Any]:
         used = "" if used_tokens is None else used_tokens
-        return self._settle(_keys(name, meters), [name, int(is_charged), used, *_arguments(meters), _LEASED, _HELD])
+        return self._settle(_keys(name, meters), [name, int(is_charged), used, *_arguments(meters, 0), _LEASED, _HELD])
 
     def _start(self, command: Awaitable[Any], what: str) -> "asyncio.Task[Any]":
         return self._tasks.start(_ended(command), name=what)
@@ -203,15 +203,15 @@ async def _ended(command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what a scrip
         return away
 
 
-def _reserved(answer: list[Any], meters: Sequence[Meter]) -> Reserved:
+def _reserved(answer: list[Any], meters: Sequence[Meter], tokens: int) -> Reserved:
     refused, wait_us = int(answer[0]), float(answer[1])
     left = tuple(
-        Left(gcra.remaining(float(used), amount=meter.amount), float(reset_us) / _MICROSECONDS)
+        Left(gcra.remaining(float(used), meter.amount), float(reset_us) / _MICROSECONDS)
         for meter, used, reset_us in zip(meters, answer[2::2], answer[3::2], strict=True)
     )
     if refused == 0:
         return Reserved(left)
-    is_beyond = meters[refused - 1].is_beyond
+    is_beyond = meters[refused - 1].cost(tokens) > meters[refused - 1].amount
     return Reserved(left, refused - 1, math.inf if is_beyond else wait_us / _MICROSECONDS)
 
 
@@ -224,22 +224,22 @@ def _open_key(name: str) -> str:
 
 
 def _key(meter: Meter) -> str:
-    return f"{_PREFIX}{meter.of}:{meter.window_s:.0f}:{meter.scope}"
+    return _PREFIX + meter.key
 
 
 def _leases(meters: Sequence[Meter]) -> list[str]:
     """Return where what a request has taken is leased."""
     slots = [_key(meter) for meter in meters if meter.kind is Kind.SLOTS]
-    return [*slots, _LEASED] if any(meter.of == "tokens" for meter in meters) else slots
+    return [*slots, _LEASED] if any(meter.is_of_tokens for meter in meters) else slots
 
 
-def _arguments(meters: Sequence[Meter]) -> list[str | int]:
-    return [part for meter in meters for part in _argument(meter)]
+def _arguments(meters: Sequence[Meter], tokens: int) -> list[str | int]:
+    return [part for meter in meters for part in _argument(meter, tokens)]
 
 
-def _argument(meter: Meter) -> tuple[str | int, ...]:
+def _argument(meter: Meter, tokens: int) -> tuple[str | int, ...]:
     if meter.kind is Kind.RATE:
-        kind = "t" if meter.of == "tokens" else "q"
+        kind = "t" if meter.is_of_tokens else "q"
     else:
         kind = "b" if meter.kind is Kind.BUDGET else "s"
-    return kind, meter.amount, round(meter.window_s * _MICROSECONDS), meter.cost
+    return kind, meter.amount, round(meter.window_s * _MICROSECONDS), meter.cost(tokens)

@@ -18,6 +18,7 @@ _IDS = re.compile(rb'token_ids": ?\[[\d, ]*\]')
 """Token ids, of the prompt or of a token. Inside a text of JSON every quote has a backslash before it, so they are
 found nowhere else."""
 _NO_IDS = b'token_ids":null'
+_MEMBER = b'token_ids":'
 _SILENT = re.compile(rb'"delta": ?\{\}')
 """A delta with nothing in it. vLLM sends these for tokens without text only when it is asked for their ids."""
 _BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
@@ -84,11 +85,11 @@ class ChunkRecovery:
                 _check(data)
             self._keep(data)
             return data
-        events, count = _IDS.subn(_NO_IDS, data)
+        events, count = _without_ids(data)
         if count != data.count(b"data:"):
             _check(data)
         self._keep(data)
-        return _without_silent(events) if _SILENT.search(events) else events
+        return _without_silent(events) if events.rfind(b"{}") >= 0 and _SILENT.search(events) else events
 
     def ending(self) -> bytes:
         """Return what is left to say of an answer that was told to its last word; nothing when that is not so."""
@@ -210,6 +211,16 @@ class ChunkRecovery:
             kind = ChatContinuation if is_thinking else Continuation
             self._leg = kind(request, told, cut, shows_ids=self._shows_ids)
         return leg
+
+
+def _without_ids(events: bytes) -> tuple[bytes, int]:
+    """Return events without token ids, and in how many places these were; mostly it is one event with one id."""
+    at = events.rfind(_MEMBER)
+    end = events.find(b"]", at)
+    told = events[at + len(_MEMBER) : end]
+    if at < 0 or events.rfind(_MEMBER, 0, at) >= 0 or told[:1] != b"[" or not told[1:].isdigit():
+        return _IDS.subn(_NO_IDS, events)
+    return events[:at] + _NO_IDS + events[end + 1 :], 1
 
 
 def _check(events: bytes) -> None:

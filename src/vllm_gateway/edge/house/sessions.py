@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from vllm_gateway import codec
 from vllm_gateway.callers import Caller
-from vllm_gateway.dialects.bodies import MessageBody
+from vllm_gateway.dialects.bodies import Conversation
 from vllm_gateway.dialects.sessions import whole_seconds
 from vllm_gateway.edge.house.callers import Admit
 from vllm_gateway.edge.house.texts import ModelName, Prompt, Screen, Title
@@ -39,7 +39,7 @@ class SessionBody(BaseModel):
 class NewSessionBody(SessionBody):
     """What a session is begun with, and what was said before it began."""
 
-    messages: Annotated[list[MessageBody] | None, Field(min_length=1, max_length=10_000)] = None
+    messages: Annotated[Conversation | None, Field(min_length=1, max_length=10_000)] = None
     """A conversation that goes on here: a branch of another session, or one that was kept elsewhere."""
 
 
@@ -57,7 +57,7 @@ def session_routes(book: Book, admit: Admit, screen: Screen) -> APIRouter:
             model=wanted.model,
             title=wanted.title,
             system_prompt=wanted.system_prompt,
-            messages=[Message(message.model_dump(exclude_unset=True)) for message in wanted.messages or ()],
+            messages=[Message(dict(message)) for message in wanted.messages or ()],
         )
         return session_object(session, book)
 

@@ -1,10 +1,12 @@
 """Which store the settings ask for. Drivers are imported for the one that is chosen only."""
 
+import os
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from vllm_gateway.sessions.store import Store
+from vllm_gateway.sessions.stores.later import LaterStore
 from vllm_gateway.sessions.stores.memory import MemoryStore
 from vllm_gateway.settings.model import Session, State
 from vllm_gateway.settings.state_folder import state_folder
@@ -21,18 +23,23 @@ def open_store(session: Session, state: State) -> Store:
         case "memory":
             return MemoryStore()
         case "sqlite":
-            return _sqlite(session.path)
+            path = Path(session.path).expanduser() if session.path else state_folder() / "sessions.sqlite"
+            return LaterStore(lambda: _sqlite(path), has_content=lambda: _is_there(path))
         case "postgres":
             return _postgres(_address(state.database_url, "state.database_url"))
         case "redis":
             return _redis(_address(state.redis_url, "state.redis_url"))
 
 
-def _sqlite(path: str | None) -> Store:
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - unlike a Path's it takes what is out of reach for absent
+
+
+def _sqlite(path: Path) -> Store:
     from vllm_gateway.sessions.stores.sql import SqlStore  # noqa: PLC0415 - see the module
     from vllm_gateway.sessions.stores.sql_engines import sqlite_database  # noqa: PLC0415 - see the module
 
-    return SqlStore(sqlite_database(Path(path).expanduser() if path else state_folder() / "sessions.sqlite"))
+    return SqlStore(sqlite_database(path))
 
 
 def _postgres(url: str) -> Store:

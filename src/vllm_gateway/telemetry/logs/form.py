@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
-import structlog
-from structlog.typing import Processor
+from typing_extensions import override
 
 from vllm_gateway import codec
 
@@ -21,24 +21,16 @@ def renderer(form: Format, stream: TextIO) -> Render:
     """Return what writes lines in a form; `auto` is for people where `stream` is a terminal."""
     if form == "json" or (form == "auto" and not stream.isatty()):
         return _as_json
-    console = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, pad_event_to=0)
+    from structlog.dev import ConsoleRenderer  # noqa: PLC0415 - it brings rich along, which JSON does without
+
+    console = ConsoleRenderer(colors=stream.isatty(), sort_keys=False, pad_event_to=0)
     return lambda fields: str(console(None, "", dict(fields)))
 
 
 def set_up(level: str, render: Render, stream: TextIO) -> None:
     """Have all that is logged in this process written to `stream`, one line for each event."""
-    said: Processor = structlog.stdlib.PositionalArgumentsFormatter()
-    before: list[Processor] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, said, _add_time]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=before,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            lambda _logger, _name, fields: render(_in_order(fields)),
-        ],
-    )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Lines(render))
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level.upper()]))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -46,18 +38,34 @@ def set_up(level: str, render: Render, stream: TextIO) -> None:
 
 def time_text(wall: float) -> str:
     """Return a time as RFC 3339 has it, in UTC, to the millisecond."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, ms = divmod(int(wall * 1000), 1000)
+    return f"{_second_text(second)}.{ms:03}Z"
 
 
-def _add_time(_logger: object, _name: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    record: logging.LogRecord = fields["_record"]
-    fields["timestamp"] = time_text(record.created)
-    return fields
+@lru_cache(maxsize=4)
+def _second_text(second: int) -> str:
+    """Return a whole second; lines of one second come one after the other."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _in_order(fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    first = {name: fields.pop(name) for name in ("timestamp", "level", "event") if name in fields}
-    return {**first, **fields}
+class _Lines(logging.Formatter):
+    """Writes what is logged as the fields of an event."""
+
+    def __init__(self, render: Render) -> None:
+        super().__init__()
+        self._render = render
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "timestamp": time_text(record.created),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return self._render(fields)
 
 
 def _as_json(fields: MutableMapping[str, Any]) -> str:

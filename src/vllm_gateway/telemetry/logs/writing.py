@@ -6,15 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
-from vllm_gateway.clock import Clock
 from vllm_gateway.exchange import Exchange
-from vllm_gateway.outcomes import Outcome
-from vllm_gateway.telemetry.logs.form import Render, time_text
-from vllm_gateway.telemetry.logs.line import Line, line_of
+from vllm_gateway.telemetry.logs.form import Render
+from vllm_gateway.telemetry.logs.line import line_of
+from vllm_gateway.telemetry.usage.record import UsageRecord
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.2
+EVERY_S = 0.1
 MOST_HELD = 20_000
 _LAST_WORDS_S = 2.0
 
@@ -27,7 +26,6 @@ class RequestLog:
         render: Render,
         stream: TextIO,
         *,
-        clock: Clock,
         caller: Callable[[str], str],
         text_bytes: int = 0,
         most_held: int = MOST_HELD,
@@ -36,11 +34,10 @@ class RequestLog:
         """Lines that there was no room for: whoever reads the log does not."""
         self._render = render
         self._stream = stream
-        self._clock = clock
         self._caller = caller
         self._text_bytes = text_bytes
         self._most_held = most_held
-        self._held: deque[Line] = deque()
+        self._held: deque[tuple[UsageRecord, bytes | None]] = deque()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
 
@@ -48,14 +45,12 @@ class RequestLog:
         """Begin to write."""
         self._thread.start()
 
-    def see(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Take in an exchange that ends now."""
+    def see(self, exchange: Exchange, record: UsageRecord) -> None:
+        """Take in an exchange that ends now; all but the beginning of its body is in the record."""
         if len(self._held) >= self._most_held:
             self.lost += 1
             return
-        line = line_of(exchange, outcome, caller=self._caller, text_bytes=self._text_bytes)
-        line["timestamp"] = self._clock.wall()
-        self._held.append(line)
+        self._held.append((record, exchange.body[: self._text_bytes] if self._text_bytes else None))
 
     def close(self) -> None:
         """Write what is held, unless that takes too long."""
@@ -73,16 +68,12 @@ class RequestLog:
 
     def _write(self) -> None:
         """Write what is there now, in one go."""
-        lines = [self._held.popleft() for _ in range(len(self._held))]
-        if not lines:
+        over = [self._held.popleft() for _ in range(len(self._held))]
+        if not over:
             return
-        text = "".join(f"{self._render(_timed(line))}\n" for line in lines)
+        lines = [self._render(line_of(record, caller=self._caller, text=text)) for record, text in over]
         try:
-            self._stream.write(text)
+            self._stream.write("\n".join([*lines, ""]))
             self._stream.flush()
         except (OSError, ValueError):  # nobody reads any more; there is nobody who could be told
             self.lost += len(lines)
-
-
-def _timed(line: Line) -> Line:
-    return {"timestamp": time_text(line.pop("timestamp")), "level": "info", **line}

@@ -36,22 +36,25 @@ class Capped:
         return value
 
 
-class Histogram:
-    """How values spread over the buckets of a metric."""
+class Spread:
+    """How values spread over the buckets of a metric: one of its series."""
+
+    __slots__ = ("_bounds", "row")
 
     def __init__(self, metric: Metric) -> None:
-        self.series: dict[Labels, list[float]] = {}
         self._bounds = metric.buckets
+        self.row = [0.0] * (len(metric.buckets) + 2)
 
-    def observe(self, labels: Labels, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Take a value in."""
-        row = self.series.get(labels) or self._new(labels)
+        row = self.row
         row[0] += value
         row[bisect_left(self._bounds, value) + 1] += 1
 
-    def _new(self, labels: Labels) -> list[float]:
-        row = self.series[labels] = [0.0] * (len(self._bounds) + 2)
-        return row
+
+def spread_out(series: Iterable[tuple[Labels, Spread]]) -> dict[Labels, Value]:
+    """Return series as of now, but those that no value has come to."""
+    return {labels: list(spread.row) for labels, spread in series if any(spread.row[1:])}
 
 
 def merged(snapshots: Iterable[Snapshot]) -> Snapshot:

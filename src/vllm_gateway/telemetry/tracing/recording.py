@@ -13,6 +13,7 @@ from vllm_gateway.outcomes import Outcome
 from vllm_gateway.settings.model import Tracing
 from vllm_gateway.telemetry.tracing.context import Context, context_in, new_trace
 from vllm_gateway.telemetry.tracing.spans import Span, Story, spans_of, story_of
+from vllm_gateway.telemetry.usage.record import UsageRecord
 from vllm_gateway.trail import Trace, new_span
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Recording:
             new_span(),
         )
 
-    def see(self, exchange: Exchange, outcome: Outcome) -> None:
+    def see(self, exchange: Exchange, record: UsageRecord) -> None:
         """Take in an exchange that ends now."""
         trace = exchange.trail.trace
         if trace is None or not trace.is_sampled:
@@ -103,6 +104,7 @@ class Recording:
             return
         who = exchange.caller.id
         caller = self._caller(who) if who else ""
+        outcome = Outcome(record.outcome)
         self._held.append(story_of(exchange, outcome, trace, caller=caller, content_bytes=self._content_bytes))
 
     def close(self) -> None:

@@ -22,11 +22,13 @@ def open_usage_store(usage: Usage, state: State, *, limit_s: float) -> UsageStor
     """
     if usage.backend == "none":
         return None
-    from vllm_gateway.telemetry.usage.database import postgres_store, sqlite_store  # noqa: PLC0415 - see the module
-
     if usage.backend == "postgres":
         if state.database_url is None:
             raise ValueError("state.database_url is not set, and usage.backend needs it")
         need("asyncpg", "postgres", "usage.backend: postgres")
+        from vllm_gateway.telemetry.usage.database import postgres_store  # noqa: PLC0415 - see the module
+
         return postgres_store(state.database_url.get_secret_value(), limit_s=limit_s)
-    return sqlite_store(Path(usage.path).expanduser() if usage.path else state_folder() / FILE_NAME, limit_s=limit_s)
+    from vllm_gateway.telemetry.usage.sqlite import SqliteStore  # noqa: PLC0415 - see the module
+
+    return SqliteStore(Path(usage.path).expanduser() if usage.path else state_folder() / FILE_NAME, limit_s=limit_s)

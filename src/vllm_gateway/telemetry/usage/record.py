@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from vllm_gateway.clock import Clock
-from vllm_gateway.exchange import Exchange, Usage
+from vllm_gateway.exchange import Exchange, Headers, Usage
 from vllm_gateway.outcomes import Outcome
 
 
@@ -32,22 +32,30 @@ class UsageRecord(NamedTuple):
     cached_tokens: int
     first_token_s: float | None = None
     """Seconds to the first token, where they were measured."""
+    error: str = ""
+    """The code of what it failed with."""
+    is_stream: bool = False
+    """A stream was asked for."""
+    queue_s: float = 0.0
+    """Seconds that it waited for a replica."""
+    cache: str | None = None
+    """What the caller was told of the cache."""
 
 
 _NOTHING = Usage(0, 0)
+_X_CACHE = b"x-cache"
 
 
 def record_of(exchange: Exchange, outcome: Outcome, clock: Clock) -> UsageRecord:
     """Return what is kept of an exchange that ends now."""
-    usage, first_token_at = used_by(exchange), exchange.trail.first_token_at
-    asked = exchange.asked
+    usage, trail, asked, started = used_by(exchange), exchange.trail, exchange.asked, exchange.started
     ended = clock.wall()
     return UsageRecord(
         exchange.id,
         exchange.operation.path,
-        ended - (clock.now() - exchange.started),
+        ended - (clock.now() - started),
         ended,
-        outcome,
+        str(outcome),
         exchange.status,
         exchange.caller.id or None,
         asked.model if asked is not None else None,
@@ -58,8 +66,19 @@ def record_of(exchange: Exchange, outcome: Outcome, clock: Clock) -> UsageRecord
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.cached_tokens,
-        None if first_token_at is None else first_token_at - exchange.started,
+        None if trail.first_token_at is None else trail.first_token_at - started,
+        trail.error,
+        asked is not None and asked.stream,
+        trail.queue_s,
+        _cache_in(exchange.told),
     )
+
+
+def _cache_in(told: Headers) -> str | None:
+    for name, value in told:
+        if name == _X_CACHE:
+            return value.decode("latin-1")
+    return None
 
 
 def used_by(exchange: Exchange) -> Usage:

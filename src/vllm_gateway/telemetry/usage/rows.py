@@ -3,6 +3,7 @@
 from typing import Any, overload
 
 from vllm_gateway.telemetry.usage.question import day_of
+from vllm_gateway.telemetry.usage.record import UsageRecord
 from vllm_gateway.telemetry.usage.store import Entry
 
 _MAX_TEXT = 256
@@ -10,29 +11,41 @@ _MAX_TOKENS = 10**12
 """More is a mistake of the replica, and sums have to stay within 64 bits."""
 
 
+_KEPT = UsageRecord._fields.index("first_token_s") + 1
+"""So many of a record's fields have columns; the rest is for the log."""
+
+
 def row_of(entry: Entry) -> tuple[Any, ...]:
     """Return a row that every database takes, whatever a caller or a replica has said."""
-    record = entry.record
+    writer, sequence, record = entry
+    if not _is_plain(record):
+        record = _made_plain(record)
+    return (writer, sequence, day_of(record.ended), *record[:_KEPT])
+
+
+def _is_plain(record: UsageRecord) -> bool:
+    """Say whether a record can stay as it is, as nearly all can; a long one is looked at closely."""
+    texts = f"{record.request_id}{record.caller}{record.model_asked}{record.model}{record.replica}"
     return (
-        entry.writer,
-        entry.sequence,
-        day_of(record.ended),
-        plain(record.request_id),
-        record.path,
-        record.started,
-        record.ended,
-        str(record.outcome),
-        record.status,
-        plain(record.caller),
-        plain(record.model_asked),
-        plain(record.model),
-        plain(record.replica),
-        record.attempts,
-        record.resumed,
-        _tokens(record.prompt_tokens),
-        _tokens(record.completion_tokens),
-        _tokens(record.cached_tokens),
-        record.first_token_s,
+        len(texts) <= _MAX_TEXT
+        and texts.isascii()
+        and texts.isprintable()
+        and 0 <= record.prompt_tokens <= _MAX_TOKENS
+        and 0 <= record.completion_tokens <= _MAX_TOKENS
+        and 0 <= record.cached_tokens <= _MAX_TOKENS
+    )
+
+
+def _made_plain(record: UsageRecord) -> UsageRecord:
+    return record._replace(
+        request_id=plain(record.request_id),
+        caller=plain(record.caller),
+        model_asked=plain(record.model_asked),
+        model=plain(record.model),
+        replica=plain(record.replica),
+        prompt_tokens=_tokens(record.prompt_tokens),
+        completion_tokens=_tokens(record.completion_tokens),
+        cached_tokens=_tokens(record.cached_tokens),
     )
 
 

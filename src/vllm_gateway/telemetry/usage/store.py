@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 from vllm_gateway.telemetry.usage.question import Question, Total
 from vllm_gateway.telemetry.usage.record import UsageRecord
 
+MORE_S = 5.0
+"""How much longer than its statements an operation of a database may take."""
+
 
 class StoreUnusable(Exception):
     """The place cannot be read or written; `str()` of it is one sentence that says why."""
@@ -50,3 +53,10 @@ class UsageStore(Protocol):
     async def close(self) -> None:
         """Let go of connections and files."""
         ...
+
+
+def unusable(fault: BaseException) -> StoreUnusable:
+    """Return what is told of a driver's fault: one line, without addresses' passwords or what was being kept."""
+    lines = str(fault).splitlines()
+    reason = f"{type(fault).__name__}: {lines[0].rstrip('.')}" if lines else type(fault).__name__
+    return StoreUnusable(f"The usage ledger's database cannot be used: {reason}.")
