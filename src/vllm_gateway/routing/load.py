@@ -108,4 +108,4 @@ def work_of(asked: Asked) -> float:
         tokens = min(max(tokens, 0), _ANSWER_TOKENS)
     answer = tokens * asked.choices / _ANSWER_TOKENS
     work = _LEAST_WORK + len(asked.body) / _BODY_BYTES + answer
-    return round(min(work, _MOST_WORK) * _STEPS) / _STEPS
+    return int(work * _STEPS + 0.5) / _STEPS if work < _MOST_WORK else _MOST_WORK
