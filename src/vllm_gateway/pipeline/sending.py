@@ -17,7 +17,7 @@ from vllm_gateway.pipeline.falling_back import Answer, FallingBack
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.replaying import Give
 from vllm_gateway.pipeline.screening import Screening
-from vllm_gateway.routing.affinity import Affinity, conversation_of
+from vllm_gateway.routing.affinity import SESSION_HEADERS, Affinity, conversation_of
 from vllm_gateway.routing.policies import Policy
 from vllm_gateway.routing.table import Table
 from vllm_gateway.settings.fleet import Resume
@@ -73,7 +73,8 @@ class Sending:
 
     def send(self, exchange: Exchange, asked: Asked, sink: Sink) -> Awaitable[None]:
         """Have `asked` answered into `sink`; a caller's conversation goes on where it was last."""
-        conversation = conversation_of(exchange.headers, asked.fields)
+        is_named = exchange.sends_any(SESSION_HEADERS.keys())
+        conversation = conversation_of(exchange.headers if is_named else (), asked.fields)
         if conversation is not None:
             return self._send_in(conversation, exchange, asked, sink)
         return self._send(exchange, asked, sink)

@@ -191,9 +191,10 @@ class Tries:
 def first_question(exchange: Exchange, body: bytes) -> Question:
     """Return what the first replica is asked."""
     lines = b"Content-Type: application/json\r\nX-Request-Id: %b\r\n" % exchange.id.encode()
-    for name, value in exchange.headers:
-        if name in FORWARDED:
-            lines += b"%b: %b\r\n" % (name, value)
+    if exchange.sends_any(FORWARDED):
+        for name, value in exchange.headers:
+            if name in FORWARDED:
+                lines += b"%b: %b\r\n" % (name, value)
     path = exchange.asked.path if exchange.asked is not None else exchange.operation.path
     return Question(path, lines, body)
 
