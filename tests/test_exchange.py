@@ -1,6 +1,7 @@
 """The nouns of one request."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from vllm_gateway.dialects.anthropic import Anthropic
 from vllm_gateway.dialects.openai import CHUNKS, OpenAI, OpenAIResponses
 from vllm_gateway.dialects.sse import PlainWatch, StreamWatch
 from vllm_gateway.errors import Draining
-from vllm_gateway.exchange import Dialect, Usage, Watch
+from vllm_gateway.exchange import Dialect, Head, Usage, Watch
 
 
 async def test_stopping_an_exchange_cancels_what_runs_it() -> None:
@@ -30,6 +31,18 @@ def test_an_exchange_that_nobody_runs_can_be_stopped() -> None:
     why = Draining("The gateway is shutting down.")
     stopped.stop(why)
     assert stopped.stopped_by is why
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_what_a_caller_sends_is_known_by_its_names(is_shared: bool) -> None:
+    """It is the same whether the head was looked at before, for another exchange, or has no memory at all."""
+    headers = [(b"idempotency-key", b"k"), (b"accept", b"*/*")]
+    head = Head(headers) if is_shared else None
+    for _ in range(2):
+        one = replace(exchange(), headers=headers, head=head)
+        assert one.sends_any({b"x-session-id", b"idempotency-key"})
+        assert not one.sends_any({b"x-session-id"})
+        assert not one.sends_any(frozenset())
 
 
 def test_a_new_exchange_has_got_nowhere() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -32,6 +33,8 @@ class Head:
     """The keys in it, each with its digest; None: nobody has looked."""
     is_announced_well: bool = False
     """What it says of the form of the body was looked at, and is right."""
+    names: frozenset[bytes] | None = None
+    """The names of the headers; None: nobody has looked."""
 
 
 class CallerGone(Exception):
@@ -205,7 +208,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Asked:
-    """What the body asks for, as far as the gateway must know it. Only who makes it changes it; to freeze it is slow."""
+    """What the body asks for, as far as the gateway must know it. Only its maker changes it; to freeze it is slow."""
 
     path: str
     """The route of the replica that answers it."""
@@ -312,6 +315,15 @@ class Exchange:
     trail: Trail = field(default_factory=Trail)
     stopped_by: GatewayError | None = None
     """Why the gateway itself stopped the exchange."""
+
+    def sends_any(self, names: AbstractSet[bytes]) -> bool:
+        """Say whether any header of the caller's has one of these names."""
+        head = self.head
+        if head is None:
+            return not names.isdisjoint([name for name, _ in self.headers])
+        if head.names is None:
+            head.names = frozenset([name for name, _ in head.headers])
+        return not head.names.isdisjoint(names)
 
     def stop(self, why: GatewayError) -> None:
         """End the exchange from outside; its caller is told `why`."""

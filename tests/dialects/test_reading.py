@@ -111,7 +111,7 @@ def depth(value: object) -> int:
 @given(st.dictionaries(st.text(), JSON, max_size=3), st.integers(1, 6), st.sampled_from(["", "[[[[{{{{"]))
 def test_a_body_may_be_nested_so_deep_and_no_deeper(fields: dict[str, Any], levels: int, brackets: str) -> None:
     """The object itself is the first level; brackets in a text are none."""
-    body = codec.dumps(fields | {"model": "m", "stream": False, "text": brackets})
+    body = codec.dumps(fields | {"model": "m", "modelKey": None, "stream": False, "text": brackets})
     if depth(fields) <= levels:
         assert understood(body, max_json_depth=levels).model == "m"
     else:

@@ -101,7 +101,7 @@ class Replica:
         """Answer in one piece."""
         assert self.exchange is not None
         assert self.sink is not None
-        piece = OnePiece({b"content-length": b"%d" % len(body)}, self.exchange, self.sink)
+        piece = OnePiece([(b"content-length", b"%d" % len(body))], self.exchange, self.sink)
         piece.feed(body)
         piece.end()
         self._end(None)

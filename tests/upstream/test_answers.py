@@ -15,6 +15,7 @@ from vllm_gateway.upstream.answers import (
     OnePiece,
     Stream,
     form_of,
+    header,
 )
 from vllm_gateway.upstream.verdicts import MAX_ERROR_BYTES
 
@@ -119,11 +120,10 @@ def test_one_piece_that_is_none_fails_retryably(framing: Headers, body: bytes) -
     assert not sink.is_started
 
 
-def test_of_several_headers_of_one_name_the_first_counts() -> None:
-    """What stands before a replica may add one of its own behind it."""
-    kinds = [(b"content-type", b"application/json"), (b"content-type", b"text/event-stream")]
-    assert isinstance(form_of(200, kinds, chat(), Notes(), a_stream), OnePiece)
-    assert isinstance(form_of(200, kinds[::-1], chat(), Notes(), a_stream), EventStream)
+def test_header_finds_the_first_value() -> None:
+    """A missing header is empty."""
+    assert header([(b"a", b"1"), (b"a", b"2")], b"a") == b"1"
+    assert header([], b"a") == b""
 
 
 def test_a_stream_starts_with_its_first_event() -> None:

@@ -29,6 +29,7 @@ _KEPT = frozenset({"/v1/chat/completions", "/v1/completions"})
 """The routes whose answers are kept whole."""
 _ONCE = _KEPT | {"/v1/messages"}
 """The routes that take an idempotency key."""
+_NAMED = frozenset({b"idempotency-key"})
 _TRIES = 2
 """How often a caller waits for an answer that another one asked for, before it asks by itself."""
 _LOOK_EVERY_S = 0.1
@@ -96,12 +97,7 @@ class Caching:
 
     def concerns(self, exchange: Exchange) -> bool:
         """Say whether a request could be answered otherwise than by asking a replica."""
-        if self._answers is not None:
-            return True
-        for name, _ in exchange.headers:  # noqa: SIM110 - every request comes by here, and this is the quickest
-            if name == b"idempotency-key":
-                return True
-        return False
+        return self._answers is not None or exchange.sends_any(_NAMED)
 
     async def answer(
         self,

@@ -57,11 +57,8 @@ class FallingBack:
         self._aliases = aliases
         self._after_failure = self._by_model(fallbacks)
         self._after_too_long = self._by_model(context_fallbacks)
-
-    @property
-    def is_needed(self) -> bool:
+        self.is_needed = bool(self._after_failure or self._after_too_long)
         """Any model has a fallback."""
-        return bool(self._after_failure or self._after_too_long)
 
     def others(self, model: str | None, error: GatewayError) -> Sequence[str]:
         """Return the models that stand in for `model` after such an error, the first choice first."""

@@ -17,7 +17,7 @@ from vllm_gateway.pipeline.falling_back import Answer, FallingBack
 from vllm_gateway.pipeline.metering import Metering
 from vllm_gateway.pipeline.replaying import Give
 from vllm_gateway.pipeline.screening import Screening
-from vllm_gateway.routing.affinity import Affinity, conversation_of
+from vllm_gateway.routing.affinity import SESSION_HEADERS, Affinity, conversation_of
 from vllm_gateway.routing.policies import Policy
 from vllm_gateway.routing.table import Table
 from vllm_gateway.settings.fleet import Resume
@@ -71,31 +71,52 @@ class Sending:
         self._screening = screening
         self._affinity = affinity
 
-    async def send(self, exchange: Exchange, asked: Asked, sink: Sink) -> None:
+    def send(self, exchange: Exchange, asked: Asked, sink: Sink) -> Awaitable[None]:
         """Have `asked` answered into `sink`; a caller's conversation goes on where it was last."""
-        conversation = conversation_of(exchange.headers, asked.fields)
-        if conversation is not None and exchange.prefers is None:
+        is_named = exchange.sends_any(SESSION_HEADERS.keys())
+        conversation = conversation_of(exchange.headers if is_named else (), asked.fields)
+        if conversation is not None:
+            return self._send_in(conversation, exchange, asked, sink)
+        return self._send(exchange, asked, sink)
+
+    async def _send_in(self, conversation: str, exchange: Exchange, asked: Asked, sink: Sink) -> None:
+        if exchange.prefers is None:
             exchange.prefers = self._affinity.find(exchange.caller.id, conversation)
-        answer = partial(self._route_and_relay, exchange, sink)
-        if asked.model is None and asked.is_any_model:
-            await self.with_model(exchange, asked, sink, answer)
-        else:
-            await self._with_stand_ins(exchange, asked, sink, answer)
-        if conversation is not None and exchange.replica is not None:
+        await self._send(exchange, asked, sink)
+        if exchange.replica is not None:
             self._affinity.remember(exchange.caller.id, conversation, exchange.replica)
 
-    async def relay(self, exchange: Exchange, asked: Asked, model: str, serving: list[Replica], sink: Sink) -> None:
+    def _send(self, exchange: Exchange, asked: Asked, sink: Sink) -> Awaitable[None]:
+        answer = partial(self._route_and_relay, exchange, sink)
+        if asked.model is None and asked.is_any_model:
+            return self.with_model(exchange, asked, sink, answer)
+        return self._with_stand_ins(exchange, asked, sink, answer)
+
+    def relay(
+        self, exchange: Exchange, asked: Asked, model: str, serving: list[Replica], sink: Sink
+    ) -> Awaitable[None]:
         """Have one of `serving` answer."""
-        if self._clamp is not None:
-            asked = await self._clamp.fitted(asked, model, serving, prefers=exchange.prefers)
+        if self._clamp is None:
+            return self._relay_fitted(exchange, asked, model, serving, sink)
+        return self._relay_clamped(exchange, asked, model, serving, sink, clamp=self._clamp)
+
+    async def _relay_clamped(
+        self, exchange: Exchange, asked: Asked, model: str, serving: list[Replica], sink: Sink, *, clamp: Clamp
+    ) -> None:
+        asked = await clamp.fitted(asked, model, serving, prefers=exchange.prefers)
+        await self._relay_fitted(exchange, asked, model, serving, sink)
+
+    def _relay_fitted(
+        self, exchange: Exchange, asked: Asked, model: str, serving: list[Replica], sink: Sink
+    ) -> Awaitable[None]:
+        """Have it answered by one of `serving`, or by what is kept."""
         exchange.model = model
         if not self._caching.concerns(exchange):
-            await self._relay_new(model, serving, exchange, asked, sink)
-            return
+            return self._relay_new(model, serving, exchange, asked, sink)
         relay = partial(self._relay_new, model, serving)
         bill = partial(self._bill, model, serving) if self._bills_hits and self._metering.concerns(exchange) else None
         origin = (serving[0].route, *roots_of(serving, model))
-        await self._caching.answer(exchange, asked, sink, relay, model=model, origin=origin, bill=bill)
+        return self._caching.answer(exchange, asked, sink, relay, model=model, origin=origin, bill=bill)
 
     async def _bill(self, model: str, serving: list[Replica], exchange: Exchange, asked: Asked, give: Give) -> None:
         """Have a kept answer given, within the limits."""
@@ -122,7 +143,8 @@ class Sending:
         table = self._table
         if asked.is_stand_in:
             table = replace(table, allowed_models=())  # nobody asked for it
-        table = table.within(exchange.caller.models)
+        if exchange.caller.models:
+            table = table.within(exchange.caller.models)
         try:
             return table.find(asked.model, self._pool.replicas, route=asked.route)
         except ModelUnknown:
@@ -175,7 +197,9 @@ class Sending:
             return self._relay_as(exchange, model, serving, asked, sink)
         return self._screening.relay(exchange, asked, sink, partial(self._relay_as, exchange, model, serving))
 
-    async def _relay_as(self, exchange: Exchange, model: str, serving: list[Replica], asked: Asked, sink: Sink) -> None:
+    def _relay_as(
+        self, exchange: Exchange, model: str, serving: list[Replica], asked: Asked, sink: Sink
+    ) -> Awaitable[None]:
         if self._is_written_down and not asked.tells_usage:
             asked = telling_usage(asked)  # a caller who leaves has used what was told until then
         exchange.asked = asked
@@ -197,7 +221,7 @@ class Sending:
             length = max_model_len(model, serving)
             new_recovery = partial(ChunkRecovery, asked, body, ways, self._resume, max_model_len=length)
         self._policy_of(serving[0].route).look(exchange, asked)
-        await self._relay.run(exchange, serving, body, sink, new_recovery)
+        return self._relay.run(exchange, serving, body, sink, new_recovery)
 
     def _ways_on(self, asked: Asked, serving: list[Replica]) -> Ways | None:
         """Return how another replica could go on with a stream; None when none could.

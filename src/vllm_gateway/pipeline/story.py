@@ -20,6 +20,8 @@ from vllm_gateway.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
+_OK = int(HTTPStatus.OK)  # looking the member up takes longer than comparing
+
 
 class Pipeline:
     """What every lane runs for every exchange."""
@@ -132,7 +134,7 @@ def _failed(exchange: Exchange, sink: Sink, error: GatewayError) -> Outcome:
 
 
 def _success(exchange: Exchange) -> Outcome:
-    if exchange.status != HTTPStatus.OK:
+    if exchange.status != _OK:
         return Outcome.BAD_REQUEST
     if exchange.resumed:
         return Outcome.OK_RESUMED

@@ -104,6 +104,8 @@ def work_of(asked: Asked) -> float:
     tokens = fields.get("max_tokens") or fields.get("max_completion_tokens") or fields.get("max_output_tokens")
     if type(tokens) is not int:
         tokens = _UNSAID_TOKENS
-    answer = min(max(tokens, 0), _ANSWER_TOKENS) * asked.choices / _ANSWER_TOKENS
+    if not 0 <= tokens <= _ANSWER_TOKENS:
+        tokens = min(max(tokens, 0), _ANSWER_TOKENS)
+    answer = tokens * asked.choices / _ANSWER_TOKENS
     work = _LEAST_WORK + len(asked.body) / _BODY_BYTES + answer
-    return round(min(work, _MOST_WORK) * _STEPS) / _STEPS
+    return int(work * _STEPS + 0.5) / _STEPS if work < _MOST_WORK else _MOST_WORK

@@ -4,7 +4,7 @@ Until something of the answer has reached the caller, a failure is no more than 
 head of a reply waits: that of a stream for the first whole event, that of an answer in one piece for its end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -24,7 +24,6 @@ from vllm_gateway.upstream.verdicts import (
 )
 
 _OK = int(HTTPStatus.OK)  # looking the member up takes longer than comparing
-_PLAIN = frozenset({b"", b"identity"})
 HOLD_BYTES = 1024 * 1024
 """An answer in one piece is held back up to this size, so that a replica that dies meanwhile can be replaced."""
 
@@ -117,14 +116,22 @@ def form_of(status: int, headers: Headers, exchange: Exchange, sink: Sink, strea
     A compressed one, which nobody asked for, is an error, and so is a page for people: what stands before a replica
     that is away may say 200 with it.
     """
-    named = dict(headers[::-1])  # of several of one name, the first counts
-    if status == _OK and named.get(b"content-encoding", b"") in _PLAIN and exchange.asked is not None:
-        kind = named.get(b"content-type", b"").lower()
-        if not kind.startswith(b"text/"):
-            return OnePiece(named, exchange, sink)
+    is_plain = header(headers, b"content-encoding") in {b"", b"identity"}
+    if status == _OK and is_plain and exchange.asked is not None:
+        kind = header(headers, b"content-type").lower()
         if kind.startswith(b"text/event-stream"):
             return EventStream(exchange, sink, stream())
+        if not kind.startswith(b"text/"):
+            return OnePiece(headers, exchange, sink)
     return ErrorAnswer(status, headers, exchange)
+
+
+def header(headers: Headers, name: bytes) -> bytes:
+    """Return the first value of a header, or nothing."""
+    for each, value in headers:
+        if each == name:
+            return value
+    return b""
 
 
 def failure(error: ReplicaFailed | ReplicaTruncated) -> AttemptFailed:
@@ -198,7 +205,7 @@ class OnePiece:
 
     stream = None
 
-    def __init__(self, headers: Mapping[bytes, bytes], exchange: Exchange, sink: Sink) -> None:
+    def __init__(self, headers: Headers, exchange: Exchange, sink: Sink) -> None:
         self.has_delivered = False
         self._headers = headers
         self._exchange = exchange
@@ -214,7 +221,7 @@ class OnePiece:
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > HOLD_BYTES:
-            length = self._headers.get(b"content-length")
+            length = header(self._headers, b"content-length")
             self._begin([(b"content-length", length)] if length else [])
 
     def end(self) -> None:
@@ -231,7 +238,7 @@ class OnePiece:
 
     def _is_whole(self) -> bool:
         """Say whether this is an answer; one without a length may have been cut anywhere, so JSON has to prove it."""
-        if self._headers.get(b"content-length") or self._headers.get(b"transfer-encoding"):
+        if header(self._headers, b"content-length") or header(self._headers, b"transfer-encoding"):
             return self._held_bytes > 0
         try:
             codec.loads(b"".join(self._held))
@@ -246,7 +253,7 @@ class OnePiece:
         self._held.clear()
         self.has_delivered = True
         self._exchange.usage = self._exchange.operation.dialect.usage(body)
-        kind = self._headers.get(b"content-type") or b"application/json"
+        kind = header(self._headers, b"content-type") or b"application/json"
         start(self._exchange, self._sink, _OK, [(b"content-type", kind), *length])
         self._sink.write(body)
 

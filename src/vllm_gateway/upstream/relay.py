@@ -77,6 +77,11 @@ class _Course:
     lost: list[Replica] = field(default_factory=list)
     """Replicas that went away while they were at work on it."""
 
+    def begin(self, replica: Replica) -> None:
+        """Take note that a replica is tried."""
+        self.untried.remove(replica)
+        self.tried.append(replica)
+
     def choose(self, replicas: Sequence[Replica]) -> Replica:
         """Choose as the route's policy does, and note why where that is asked for."""
         explanation = self.exchange.trail.explanation
@@ -139,7 +144,7 @@ class Relay:
         self._ways.budget.earn()
         course = self._begin(exchange, serving, body, sink, new_recovery)
         while True:
-            replica = await self._place(course)
+            replica = self._take(course) or await self._place(course)
             if replica is None:
                 break
             try:
@@ -203,6 +208,18 @@ class Relay:
             attempts_before=exchange.attempts,
         )
 
+    def _take(self, course: _Course) -> Replica | None:
+        """Take a place on one of the untried replicas; None where something may have to be waited for."""
+        if self._tries.has_rooms:
+            return None
+        now = self._clock.now()
+        ready = [each for each in course.untried if each.patience_until <= now and each.is_awake]
+        if not ready:
+            return None
+        replica = self._tries.take(course.exchange, course.choose(ready))
+        course.begin(replica)
+        return replica
+
     async def _place(self, course: _Course) -> Replica | None:
         """Take a place on one of the untried replicas; None when there is none that has the patience of a request.
 
@@ -221,8 +238,7 @@ class Relay:
                 return None
             willing = askable(untried, self._clock.now()) or untried
         replica = await self._tries.place(course.exchange, awake_first(willing), course.choose, course.sink)
-        untried.remove(replica)
-        course.tried.append(replica)
+        course.begin(replica)
         return replica
 
     def _ask(self, course: _Course, replica: Replica) -> Awaitable[None]:
@@ -239,8 +255,7 @@ class Relay:
         if not free:
             return None
         replica = course.choose(free)
-        course.untried.remove(replica)
-        course.tried.append(replica)
+        course.begin(replica)
 
         async def ask(exchange: Exchange, sink: Sink) -> None:
             await self._tries.place(exchange, [replica], course.choose, sink)

@@ -214,13 +214,13 @@ class Replica:
         Raises:
             ValueError: no header can hold `callers_key`.
         """
-        length = b"Content-Length: %d\r\n" % len(body) if body else b""
         head = self._head
         if callers_key:
             if not is_sendable(callers_key):
                 raise ValueError("A caller's key must have visible ASCII characters only.")
             head = self._keyless_head + _authorization(callers_key)
-        return b"".join((method, b" ", self._path, path.encode(), head, headers, length, b"\r\n", body))
+        length = b"Content-Length: %d\r\n" % len(body) if body else b""
+        return b"%b %b%b%b%b%b\r\n%b" % (method, self._path, path.encode(), head, headers, length, body)
 
     def take_idle(self, now: float) -> Connection | None:
         """Return an open connection that nobody uses; None when there is none."""

@@ -73,6 +73,8 @@ class Tries:
         self.tally = pool.tally
         self._pool = pool
         self._rooms = rooms
+        self.has_rooms = rooms is not None
+        """Places are handed out, so that one may have to be waited for."""
         self._deadlines = deadlines
         self._clock = clock
         self._trials: set[tuple[str, str]] = set()
@@ -81,11 +83,17 @@ class Tries:
 
     async def place(self, exchange: Exchange, replicas: Sequence[Replica], choose: Choose, sink: Sink) -> Replica:
         """Take a place on one of the replicas, and wait for one where all of them are full."""
-        if self._rooms is not None:
-            replica = await self._rooms.enter(exchange, replicas, choose, sink)
-        else:
-            replica = choose(replicas)
-            replica.outstanding += 1
+        if self._rooms is None:
+            return self.take(exchange, choose(replicas))
+        return self._taken(exchange, await self._rooms.enter(exchange, replicas, choose, sink))
+
+    def take(self, exchange: Exchange, replica: Replica) -> Replica:
+        """Take a place on a replica, where nobody hands them out."""
+        replica.outstanding += 1
+        return self._taken(exchange, replica)
+
+    def _taken(self, exchange: Exchange, replica: Replica) -> Replica:
+        """Take note of what follows from a place that was taken."""
         if replica.asked():
             self._trials.add((exchange.id, replica.name))
         replica.work += exchange.work
@@ -170,22 +178,25 @@ class Tries:
         try:
             connection.send(request, attempt)
             await sink.until(finished)
+        except BaseException:
+            if finished.done() and not finished.cancelled():
+                finished.exception()  # a caller who left did not wait for it; asyncio would complain
+            raise
         finally:
             sink.feed_from(None)
             self._deadlines.remove(attempt)
             replica.give_back(connection)
-            if finished.done() and not finished.cancelled():
-                finished.exception()  # a caller who left did not wait for it; asyncio would complain
 
 
 def first_question(exchange: Exchange, body: bytes) -> Question:
     """Return what the first replica is asked."""
-    lines = [b"Content-Type: application/json\r\nX-Request-Id: ", exchange.id.encode(), b"\r\n"]
-    for name, value in exchange.headers:
-        if name in FORWARDED:
-            lines += (name, b": ", value, b"\r\n")
+    lines = b"Content-Type: application/json\r\nX-Request-Id: %b\r\n" % exchange.id.encode()
+    if exchange.sends_any(FORWARDED):
+        for name, value in exchange.headers:
+            if name in FORWARDED:
+                lines += b"%b: %b\r\n" % (name, value)
     path = exchange.asked.path if exchange.asked is not None else exchange.operation.path
-    return Question(path, b"".join(lines), body)
+    return Question(path, lines, body)
 
 
 def _learn(exchange: Exchange, replica: Replica, question: Question, failed: AttemptFailed) -> None:
