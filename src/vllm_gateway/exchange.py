@@ -375,5 +375,5 @@ class Sink(Protocol):
         ...
 
     async def until(self, done: "asyncio.Future[T]") -> T:
-        """Wait for `done`, and keep writing meanwhile."""
+        """Wait for `done`, and keep writing meanwhile. Who is cancelled while it waits may cancel `done` with it."""
         ...

@@ -325,17 +325,8 @@ class ExpressCall:
         self._transport.abort()
 
     async def until(self, done: "asyncio.Future[T]") -> T:
-        """Wait for `done`; who stops waiting leaves it as it is."""
-        if not done.done():
-            news = self._loop.create_future()
-
-            def wake(_: object) -> None:
-                if not news.done():
-                    news.set_result(None)
-
-            done.add_done_callback(wake)
-            await news
-        return done.result()
+        """Wait for `done`: what is written leaves at once, whoever waits."""
+        return await done
 
     # as the outlet of a lane
 

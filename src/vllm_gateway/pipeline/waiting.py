@@ -51,7 +51,7 @@ class Waiting:
 
 async def _wait(exchange: Exchange, sink: Sink, granted: "asyncio.Future[Replica]") -> Replica:
     with exchange.trail.waiting():
-        return await sink.until(granted)
+        return await sink.until(asyncio.shield(granted))  # who leaves is still in the queue for a moment
 
 
 def _who(exchange: Exchange) -> Who:

@@ -342,7 +342,7 @@ async def _pause(sink: Sink, seconds: float) -> None:
     over: asyncio.Future[None] = loop.create_future()
     timer = loop.call_later(seconds, over.set_result, None)
     try:
-        await sink.until(over)
+        await sink.until(asyncio.shield(over))  # the timer ends it, also while the caller leaves
     finally:
         timer.cancel()
 
