@@ -78,6 +78,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Looks now and then whether the connection is used."""
     _is_ending = False
     """The next answer is the last one."""
+    address = ""
+    """The caller's network address."""
     is_old = True
     """It was there before the shutdown began."""
     _known: KnownHead | None = None
@@ -95,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         self.flow = BoundedFlow(transport, self.pipeline)
+        self.address = str(self.client[0]) if self.client else ""
         if isinstance(self.server_state, Connections) and self.server_state.is_ending:
             self._is_ending, self.is_old = True, False
         self._watch_time()
@@ -224,11 +227,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         if isinstance(self._running, ExpressCall):
             self._running.resume_writing()
-
-    @property
-    def address(self) -> str:
-        """The caller's network address."""
-        return str(self.client[0]) if self.client else ""
 
     def server_headers(self) -> Headers:
         """Return the headers that every reply of the server has."""
