@@ -24,12 +24,12 @@ class Head:
     Requests of one connection that send the same head share one of these, so that it is found out once.
     """
 
-    headers: Headers
+    headers: Headers = field(repr=False)
     query: bytes = b""
     """What stands behind the path."""
     own_id: str | None = None
     """The id that the caller gives the request; empty: none, or none that is safe; None: nobody has looked."""
-    keys: "Sequence[tuple[bytes, bytes]] | None" = None
+    keys: Sequence[tuple[bytes, bytes]] | None = field(default=None, repr=False)
     """The keys in it, each with its digest; None: nobody has looked."""
     is_announced_well: bool = False
     """What it says of the form of the body was looked at, and is right."""

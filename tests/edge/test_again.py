@@ -9,7 +9,7 @@ from tests.edge.test_express import BODY, HEAD, keeping, post, well
 from tests.gateway import gateway, settings_of
 from tests.scripted import as_replica, scripted
 from tests.waiting import until
-from vllm_gateway.edge.again import MOST_BYTES, KnownHead, known_head
+from vllm_gateway.edge.again import MOST_BYTES, MOST_TRIES, KnownHead, known_head
 from vllm_gateway.edge.connection import BoundedProtocol
 from vllm_gateway.exchange import Head
 from vllm_gateway.settings.admission import Auth
@@ -129,6 +129,29 @@ async def test_the_parser_sees_such_a_head_once(parsed: list[bytes]) -> None:
             assert (await line.ask(post())).startswith(b"HTTP/1.1 200")
         assert len(parsed) == 2
     assert seen == [*bodies, BODY]
+
+
+async def test_heads_that_never_come_again_are_not_kept_for_ever(
+    parsed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names every request in its head gains nothing by that; one that came again was worth it."""
+    kept: list[bytes] = []
+
+    def keep(data: bytes, url: bytes, head: Head, *, max_bytes: int) -> KnownHead | None:
+        kept.append(url)
+        return known_head(data, url, head, max_bytes=max_bytes)
+
+    monkeypatch.setattr("vllm_gateway.edge.connection.known_head", keep)
+    express = {"express": True}
+    async with scripted(well()) as replica, gateway(replica.url, edge=express) as door, kept_open(door) as line:
+        for number in range(2 * MOST_TRIES):
+            await line.ask(post(b"x-request-id: request-%d\r\n" % number))
+        assert (len(parsed), len(kept)) == (2 * MOST_TRIES, MOST_TRIES)
+        await line.ask(post(b"x-request-id: request-%d\r\n" % (MOST_TRIES - 1)))
+        assert len(parsed) == 2 * MOST_TRIES
+        for _ in range(2):
+            assert (await line.ask(post())).startswith(b"HTTP/1.1 200")
+        assert (len(parsed), len(kept)) == (2 * MOST_TRIES + 1, MOST_TRIES + 1)
 
 
 @pytest.mark.both_lanes

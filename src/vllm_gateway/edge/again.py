@@ -6,6 +6,8 @@ from vllm_gateway.exchange import Head
 
 MOST_BYTES = 4096
 """A longer head is not kept: it would lie in memory for as long as its connection is open."""
+MOST_TRIES = 4
+"""So many heads of a connection are kept in vain, one after the other."""
 _LENGTH = b"\r\ncontent-length: "
 _MOST_DIGITS = 20
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})

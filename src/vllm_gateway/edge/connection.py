@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from vllm_gateway.edge import heads
-from vllm_gateway.edge.again import KnownHead, known_head
+from vllm_gateway.edge.again import MOST_TRIES, KnownHead, known_head
 from vllm_gateway.edge.express import ExpressCall, FindWay, Way, no_way
 from vllm_gateway.edge.flow import BoundedFlow
 from vllm_gateway.edge.heads import HeadRefused
@@ -78,10 +78,14 @@ class BoundedProtocol(HttpToolsProtocol):
     """Looks now and then whether the connection is used."""
     _is_ending = False
     """The next answer is the last one."""
+    address = ""
+    """The caller's network address."""
     is_old = True
     """It was there before the shutdown began."""
     _known: KnownHead | None = None
-    """The last head, if a request that has it again needs no parser."""
+    """A head that came before; a request that has it again needs no parser."""
+    _tries_left = MOST_TRIES
+    """How many heads more are kept before one comes again: with some callers none ever does."""
 
     def end(self) -> None:
         """Close behind the next answer, and say so in its head; one that has begun is followed by another."""
@@ -93,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         self.flow = BoundedFlow(transport, self.pipeline)
+        self.address = str(self.client[0]) if self.client else ""
         if isinstance(self.server_state, Connections) and self.server_state.is_ending:
             self._is_ending, self.is_old = True, False
         self._watch_time()
@@ -115,7 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(heads.too_large(self.max_head_bytes))
         elif self._lateness is None and (self._is_begun or self._is_idle()):
             self._watch_time()
-        if is_first and self.cycle is not before:
+        if is_first and self.cycle is not before and self._tries_left:
             self._remember(data)
         if self._is_begun and self._is_in_head:
             self._last_bytes = (self._last_bytes + data[-heads.MOST_KEPT_BYTES :])[-heads.MOST_KEPT_BYTES :]
@@ -223,11 +228,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if isinstance(self._running, ExpressCall):
             self._running.resume_writing()
 
-    @property
-    def address(self) -> str:
-        """The caller's network address."""
-        return str(self.client[0]) if self.client else ""
-
     def server_headers(self) -> Headers:
         """Return the headers that every reply of the server has."""
         return self.server_state.default_headers
@@ -266,19 +266,17 @@ class BoundedProtocol(HttpToolsProtocol):
         call = self._running
         if isinstance(call, ExpressCall) and call is self.cycle and call.keep_alive and not call.more_body:
             self._known = known_head(data, self.url, call.head, max_bytes=self.max_head_bytes) or self._known
+            self._tries_left -= 1
 
     def _takes_again(self, known: KnownHead, data: bytes) -> bool:
-        """Take a request that came whole, with a known head, while nothing else is read or answered.
-
-        The parser, which stands between two requests, does not see it. Return whether it was one.
-        """
+        """Take what is one whole request with a known head: the parser need not see it. Say whether it was taken."""
         if self._is_begun or self._lateness is not None or not self._is_idle():
             return False
         body_at = known.body_at(data)
         way = type(self).find_way(known.url, known.head.headers) if body_at else None
         if way is None:
             return False
-        self._head_bytes = 0
+        self._head_bytes, self._tries_left = 0, MOST_TRIES
         self.cycle = self._running = call = ExpressCall(self, way, known.head)
         call.keep_alive = not self._is_ending
         call.take_whole(data[body_at:])

@@ -61,13 +61,10 @@ class Connection(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
+    address: str
+    """The caller's network address."""
     is_old: bool
     """It was made before the shutdown began."""
-
-    @property
-    def address(self) -> str:
-        """The caller's network address."""
-        ...
 
     def server_headers(self) -> Headers:
         """Return the headers that every reply of the server has."""

@@ -56,9 +56,11 @@ def without_offer(data: bytes, *, before: bytes) -> tuple[bytes, bool]:
     Java's client offers HTTP/2 with every first request. We may ignore that (RFC 9110, 7.8), but the parser would take
     the body for another protocol's. The body itself stays as it is: its length was told.
     """
-    head, blank, body = (before + data).partition(b"\r\n\r\n")
+    text = before + data
+    end = text.find(b"\r\n\r\n")
+    head = text[:end] if end >= 0 else text
     if b"\nupgrade" in head.lower():
-        data = (_UPGRADE.sub(b"\nx-upgrade:", head) + blank + body)[len(before) :]
+        data = (_UPGRADE.sub(b"\nx-upgrade:", head) + text[len(head) :])[len(before) :]
     return data, head.isascii()
 
 

@@ -357,7 +357,7 @@ async def _pause(sink: Sink, seconds: float) -> None:
     over: asyncio.Future[None] = loop.create_future()
     timer = loop.call_later(seconds, _end, over)
     try:
-        await sink.until(over)
+        await sink.until(asyncio.shield(over))  # the timer ends it, also while the caller leaves
     finally:
         timer.cancel()
 

@@ -74,3 +74,4 @@ def test_a_head_is_looked_at_once() -> None:
     found = keys_of(head)
     assert found == [(KEY, digest(KEY)), (b"x" * (MAX_KEY_BYTES + 1), b"")]
     assert keys_of(head) is found
+    assert KEY.decode() not in repr(head)
