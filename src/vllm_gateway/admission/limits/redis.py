@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from vllm_gateway.admission.limits import gcra, redis_scripts
-from vllm_gateway.admission.limits.limiter import Left, LimiterAway, Reserved
+from vllm_gateway.admission.limits.limiter import LimiterAway, Reserved
 from vllm_gateway.admission.limits.meters import Meter
 from vllm_gateway.admission.limits.redis_rounds import OPEN_FOR_S, Rounds
 from vllm_gateway.admission.limits.redis_scripts import HELD, LEASED, PREFIX, leases, meter_key, open_key, told
@@ -203,7 +203,7 @@ def _settlement(name: str, used_tokens: int | None, *, is_charged: bool) -> str:
 def _reserved(answer: str, meters: Sequence[Meter], tokens: int) -> Reserved:
     numbers = [float(number) for number in answer.split(" ")]
     left = [
-        Left(gcra.remaining(used, meter.amount), reset_us / _MICROSECONDS)
+        (gcra.remaining(used, meter.amount), reset_us / _MICROSECONDS)
         for meter, used, reset_us in zip(meters, numbers[2::2], numbers[3::2], strict=True)
     ]
     if answer.startswith(_ADMITTED):

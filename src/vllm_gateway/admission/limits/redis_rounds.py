@@ -6,7 +6,6 @@ the next.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -70,9 +69,8 @@ class Rounds:
         self._lease_us = lease_us
         self._tasks = tasks
         self._waiting: list[Wish] = []
-        self._is_under_way = False
-        self._unanswered: deque[Wish] = deque()
-        """All that were wished since somebody looked last, in their order; most have been answered."""
+        self._is_running = False
+        self._under_way: Sequence[Wish] = ()
         self._is_watched = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,9 +83,8 @@ class Rounds:
         loop = self._loop
         wish = Wish(text, name, meters, loop.create_future(), loop.time(), when_late)
         self._waiting.append(wish)
-        self._unanswered.append(wish)
-        if not self._is_under_way:
-            self._is_under_way = True
+        if not self._is_running:
+            self._is_running = True
             self._tasks.start(self._run(), name="rounds")
         if not self._is_watched:
             self._is_watched = True
@@ -100,9 +97,11 @@ class Rounds:
                 wishes = [wish for wish in self._waiting[:MOST_AT_ONCE] if not wish.is_idle]
                 del self._waiting[:MOST_AT_ONCE]
                 if wishes:
+                    self._under_way = wishes
                     await self._play(wishes)
         finally:
-            self._is_under_way = False
+            self._is_running = False
+            self._under_way = ()
 
     async def _play(self, wishes: Sequence[Wish]) -> None:
         keys, text = message(wishes, lease_us=self._lease_us)
@@ -120,16 +119,14 @@ class Rounds:
 
         A loop that was held up itself is no late answer: what has arrived meanwhile is read before that is said.
         """
-        unanswered, late, now = self._unanswered, list[Wish](), loop.time()
-        while unanswered and (unanswered[0].answer.done() or unanswered[0].asked_at + _PATIENT * self._limit_s <= now):
-            wish = unanswered.popleft()
-            if not wish.answer.done():
-                late.append(wish)
+        unanswered = [wish for wish in (*self._under_way, *self._waiting) if not wish.answer.done()]
+        late_from = loop.time() - _PATIENT * self._limit_s
+        late = [wish for wish in unanswered if wish.asked_at <= late_from]
         if late:
             loop.call_later((1 - _PATIENT) * self._limit_s, _give_up, late)
-        self._is_watched = bool(unanswered)
-        if unanswered:
-            loop.call_at(unanswered[0].asked_at + _PATIENT * self._limit_s, self._look, loop)
+        self._is_watched = len(late) < len(unanswered)
+        if self._is_watched:
+            loop.call_later(unanswered[len(late)].asked_at - late_from, self._look, loop)
 
 
 def _give_up(late: Sequence[Wish]) -> None:
