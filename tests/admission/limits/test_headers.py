@@ -6,7 +6,7 @@ import pytest
 
 from tests.admission.limits.wishes import budget, per_minute, per_second, slots, tokens
 from vllm_gateway.admission.limits.headers import Telling, duration, refusal
-from vllm_gateway.admission.limits.limiter import Left, Reserved
+from vllm_gateway.admission.limits.limiter import Reserved
 from vllm_gateway.admission.limits.meters import Meter
 from vllm_gateway.errors import BudgetSpent
 
@@ -15,7 +15,7 @@ WALL = 1_700_000_000.0
 
 def test_openai_s_names() -> None:
     """Of requests and of tokens, with the time as OpenAI writes it."""
-    reserved = Reserved((Left(59, 1.0), Left(900, 6.0)))
+    reserved = Reserved(((59, 1.0), (900, 6.0)))
     assert dict(Telling([per_minute(60), tokens(1000)]).openai(reserved)) == {
         b"x-ratelimit-limit-requests": b"60",
         b"x-ratelimit-remaining-requests": b"59",
@@ -30,7 +30,7 @@ def test_openai_s_names() -> None:
 
 def test_anthropic_s_names() -> None:
     """With the time of the clock."""
-    told = dict(Telling([per_minute(60)]).anthropic(Reserved((Left(59, 1.5),)), WALL))
+    told = dict(Telling([per_minute(60)]).anthropic(Reserved(((59, 1.5),)), WALL))
     assert told[b"anthropic-ratelimit-requests-limit"] == b"60"
     assert told[b"anthropic-ratelimit-requests-remaining"] == b"59"
     assert told[b"anthropic-ratelimit-requests-reset"] == b"2023-11-14T22:13:22Z"
@@ -40,14 +40,14 @@ def test_anthropic_s_names() -> None:
 def test_the_tightest_limit_is_told() -> None:
     """That of which the smallest part is left."""
     telling = Telling([per_second(2), per_minute(60)])
-    reserved = Reserved((Left(1, 0.5), Left(59, 1.0)))
+    reserved = Reserved(((1, 0.5), (59, 1.0)))
     told = dict(telling.openai(reserved))
     assert told[b"x-ratelimit-limit-requests"] == b"2"
 
 
 def test_slots_have_no_headers() -> None:
     """Nobody has a name for them."""
-    assert Telling([slots(2)]).openai(Reserved((Left(1, 0.0),))) == []
+    assert Telling([slots(2)]).openai(Reserved(((1, 0.0),))) == []
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_durations(seconds: float, written: str) -> None:
 )
 def test_a_limit_is_told_in_one_sentence(meter: Meter, sentence: str) -> None:
     """Who may do how much, and when to come back."""
-    error = refusal(Reserved((Left(0, 2.0),), 0, 2.0), [meter], 5)
+    error = refusal(Reserved(((0, 2.0),), 0, 2.0), [meter], 5)
     assert error.message == sentence
     assert error.retry_after_s == 2.0
 
 
 def test_a_spent_budget_is_told_with_what_is_left() -> None:
     """The day's end is when to come back."""
-    error = refusal(Reserved((Left(7, 60.0),), 0, 60.0), [budget(100)], 50)
+    error = refusal(Reserved(((7, 60.0),), 0, 60.0), [budget(100)], 50)
     assert isinstance(error, BudgetSpent)
     assert error.message == (
         "This key may use 100 tokens per day; 7 are left, and this request may come to 50."
@@ -90,7 +90,7 @@ def test_a_spent_budget_is_told_with_what_is_left() -> None:
 
 def test_a_request_that_never_fits_is_told_so() -> None:
     """With both numbers, no time to come back, and a word to the libraries."""
-    reserved = Reserved((Left(1000, 0.0),), 0, math.inf)
+    reserved = Reserved(((1000, 0.0),), 0, math.inf)
     error = refusal(reserved, [tokens(1000)], 5000)
     assert error.message == (
         "This request may come to 5,000 tokens, but this key may use 1,000 tokens per minute. Ask for less."
@@ -103,4 +103,4 @@ def test_a_request_that_never_fits_is_told_so() -> None:
 def test_who_was_let_in_is_not_refused() -> None:
     """To ask for the error of nothing is a mistake."""
     with pytest.raises(ValueError, match="let in"):
-        refusal(Reserved((Left(1, 0.0),)), [per_minute(1)], 0)
+        refusal(Reserved(((1, 0.0),)), [per_minute(1)], 0)

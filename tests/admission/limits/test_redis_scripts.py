@@ -1,10 +1,14 @@
 """What the scripts leave behind in Redis."""
 
+import asyncio
+
 import pytest
 from redis.asyncio import Redis
 
 from tests.admission.limits.wishes import budget, left_of, per_minute, slots, tokens
+from vllm_gateway.admission.limits.limiter import LimiterAway, Reserved
 from vllm_gateway.admission.limits.redis import RedisLimiter
+from vllm_gateway.admission.limits.redis_scripts import meter_key
 
 pytestmark = pytest.mark.servers
 
@@ -44,3 +48,29 @@ async def test_a_script_cache_that_was_emptied_is_filled_again(redis_limiter: Re
         for number in range(5):
             assert left_of(await redis_limiter.reserve(str(number), [budget(100)], 1)) == [99 - number]
             await client.script_flush()
+
+
+async def test_one_wish_that_fails_spoils_no_other(redis_limiter: RedisLimiter, empty_redis: str) -> None:
+    """Though they were made together, before it and behind it."""
+    broken, others = per_minute(5, "key:broken"), [per_minute(5, "key:a"), per_minute(5, "key:b")]
+    async with Redis.from_url(empty_redis) as client:
+        await client.hset(meter_key(broken), "of another", "kind")
+    wishes = [redis_limiter.reserve(str(number), [each]) for number, each in enumerate([others[0], broken, others[1]])]
+    first, second, third = await asyncio.gather(*wishes, return_exceptions=True)
+    assert isinstance(second, LimiterAway)
+    assert isinstance(first, Reserved)
+    assert isinstance(third, Reserved)
+    assert (left_of(first), left_of(third)) == ([4], [4])
+
+
+async def test_what_was_wished_first_is_granted_first(redis_limiter: RedisLimiter) -> None:
+    """Also of what goes together: what one gives back is there for the next, and not for the one before it."""
+    one = [slots(1)]
+    assert (await redis_limiter.reserve("a", one)).is_admitted
+    early, _, late = await asyncio.gather(
+        redis_limiter.reserve("b", one),
+        redis_limiter.settle("a", one, None, is_charged=True),
+        redis_limiter.reserve("c", one),
+    )
+    assert not early.is_admitted
+    assert late.is_admitted

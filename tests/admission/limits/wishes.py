@@ -31,4 +31,4 @@ def slots(amount: int, scope: str = "key:a") -> Meter:
 
 def left_of(reserved: Reserved) -> list[int]:
     """Return what is left of each meter."""
-    return [left.remaining for left in reserved.left]
+    return [remaining for remaining, _ in reserved.left]

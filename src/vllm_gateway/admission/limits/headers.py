@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from vllm_gateway.admission.limits.limiter import Left, Reserved
+from vllm_gateway.admission.limits.limiter import Reserved
 from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter
 from vllm_gateway.errors import BudgetSpent, LimitReached
 from vllm_gateway.exchange import Headers
@@ -53,16 +53,15 @@ class Telling:
         states = []
         told, policy = (self._told, self._policy) if not self._has_choice else self._tightest(reserved)
         for each in told:
-            left = reserved.left[each.place]
-            headers += _anthropic(each.meter, left, wall)
-            states.append(each.state % (left.remaining, math.ceil(left.reset_s)))
+            remaining, reset_s = reserved.left[each.place]
+            headers += _anthropic(each.meter, remaining, reset_s, wall)
+            states.append(each.state % (remaining, math.ceil(reset_s)))
         return _ended(headers, policy, states, reserved)
 
     def _tightest(self, reserved: Reserved) -> "tuple[list[_Told], Headers]":
         """Return of each kind the meter of which the smallest part is left, and what their policy is."""
         told = [
-            min(choices, key=lambda each: reserved.left[each.place].remaining / each.meter.amount)
-            for choices in self._choices
+            min(choices, key=lambda each: reserved.left[each.place][0] / each.meter.amount) for choices in self._choices
         ]
         return told, _policy(told)
 
@@ -103,8 +102,8 @@ def refusal(reserved: Reserved, meters: Sequence[Meter], tokens: int) -> LimitRe
     if math.isinf(wait_s):
         return LimitReached(f"This request may come to {tokens:,} tokens, but {limit}. Ask for less.")
     if meter.kind is Kind.BUDGET:
-        left = reserved.left[index].remaining
-        sentence = f"{_capital(limit)}; {left:,} are left, and this request may come to {tokens:,}."
+        remaining, _ = reserved.left[index]
+        sentence = f"{_capital(limit)}; {remaining:,} are left, and this request may come to {tokens:,}."
         return BudgetSpent(f"{sentence} Try again after midnight UTC.", retry_after_s=wait_s)
     return LimitReached(f"{_capital(limit)}. Try again in {duration(wait_s)}.", retry_after_s=wait_s)
 
@@ -123,12 +122,12 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
 
 
-def _anthropic(meter: Meter, left: Left, wall: float) -> Headers:
+def _anthropic(meter: Meter, remaining: int, reset_s: float, wall: float) -> Headers:
     prefix = f"anthropic-ratelimit-{meter.of}-".encode()
-    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(left.reset_s))
+    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(reset_s))
     return [
         (prefix + b"limit", b"%d" % meter.amount),
-        (prefix + b"remaining", b"%d" % left.remaining),
+        (prefix + b"remaining", b"%d" % remaining),
         (prefix + b"reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),
     ]
 

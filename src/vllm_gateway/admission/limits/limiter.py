@@ -14,12 +14,8 @@ class LimiterAway(Exception):
     """The place where limits are counted did not answer, or not in time."""
 
 
-class Left(NamedTuple):
-    """What is left of one meter."""
-
-    remaining: int
-    reset_s: float
-    """Until all of it is there again."""
+Left = tuple[int, float]
+"""What is left of one meter, and the seconds until all of it is there again."""
 
 
 class Reserved(NamedTuple):

@@ -184,5 +184,5 @@ def _wait_s(meter: Meter, used: float, cost: int, to_midnight_s: float) -> float
 def _left(meter: Meter, used: float, to_midnight_s: float) -> Left:
     amount = meter.amount
     if meter.kind is _RATE:
-        return Left(gcra.remaining(used, amount), gcra.reset_s(used, amount, meter.window_s))
-    return Left(gcra.remaining(used, amount), to_midnight_s if meter.kind is _BUDGET else 0.0)
+        return gcra.remaining(used, amount), gcra.reset_s(used, amount, meter.window_s)
+    return gcra.remaining(used, amount), to_midnight_s if meter.kind is _BUDGET else 0.0

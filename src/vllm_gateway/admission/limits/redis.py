@@ -8,12 +8,14 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from vllm_gateway.admission.limits import gcra, redis_scripts
-from vllm_gateway.admission.limits.limiter import Left, LimiterAway, Reserved
-from vllm_gateway.admission.limits.meters import Kind, Meter
+from vllm_gateway.admission.limits.limiter import LimiterAway, Reserved
+from vllm_gateway.admission.limits.meters import Meter
+from vllm_gateway.admission.limits.redis_rounds import OPEN_FOR_S, Rounds
+from vllm_gateway.admission.limits.redis_scripts import HELD, LEASED, PREFIX, leases, meter_key, open_key, told
 from vllm_gateway.state.redis import FAULTS, connect, is_answered
 from vllm_gateway.tasks import Tasks
 
@@ -27,15 +29,12 @@ GATEWAY_S = 30.0
 """How long a gateway that says nothing more still counts as one."""
 _WAIT_S = 1.0
 _CLOSE_S = 2.0
-_OPEN_FOR_S = 86_400
-"""How long a request may stay open."""
 _RELEASED_AT_ONCE = 100
 _RENEWED_AT_ONCE = 200
-_PREFIX = "{vllm-gateway:1:limits}:"
-_GATEWAYS = f"{_PREFIX}gateways"
-_LEASED = f"{_PREFIX}leased"
-_HELD = f"{_PREFIX}held"
+_GATEWAYS = f"{PREFIX}gateways"
 _MICROSECONDS = 1_000_000
+_ADMITTED = "0 "
+"""What the answer to a reservation begins with when no meter refuses."""
 
 
 class RedisLimiter:
@@ -52,13 +51,12 @@ class RedisLimiter:
         self._lease_s = lease_s
         self._tasks = Tasks("limits in redis")
         self._renewing: asyncio.Task[None] | None = None
-        self._leases: dict[str, list[str]] = {}
-        """Of every request that holds slots or tokens: where."""
+        self._leases: dict[str, Sequence[Meter]] = {}
+        """The meters of every request that is open."""
         self._releases_from = 0.0
         """When every gateway that lives has prolonged what it holds, should all have been out of touch."""
         script = self._redis.register_script
-        self._reserve = script(redis_scripts.RESERVE)
-        self._settle = script(redis_scripts.SETTLE)
+        self._rounds = Rounds(script(redis_scripts.COUNT), limit_s=limit_s, lease_us=self._lease_us, tasks=self._tasks)
         self._extend = script(redis_scripts.EXTEND)
         self._renew = script(redis_scripts.RENEW)
         self._announce = script(redis_scripts.ANNOUNCE)
@@ -74,16 +72,16 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        first: list[str | int] = [name, self._lease_us, _OPEN_FOR_S]
-        wish = self._reserve(_keys(name, meters), [*first, *_arguments(meters, tokens), least_tokens, _LEASED, _HELD])
-        task = self._start(wish, "reserve")
+        text = f"r\n{name}\n{tokens}\n{least_tokens}"
+        answer = self._rounds.ask(text, name, meters, lambda late: self._undo(late, name, meters))
         try:
-            reserved = _reserved(await self._within_limit(task), meters, tokens)
-        except (LimiterAway, asyncio.CancelledError):
-            task.add_done_callback(lambda done: self._undo(done, name, meters))
+            reserved = _reserved(await answer, meters, tokens)
+        except asyncio.CancelledError:
+            if not answer.cancelled() and answer.exception() is None:  # it came as the caller left
+                self._undo(answer.result(), name, meters)
             raise
-        if reserved.is_admitted and (leases := _leases(meters)):
-            self._leases[name] = leases
+        if reserved.refused_by is None:
+            self._leases[name] = meters
             self._renew_from_now_on()
         return reserved
 
@@ -94,9 +92,7 @@ class RedisLimiter:
             LimiterAway: Redis did not answer, or not in time.
         """
         self._leases.pop(name, None)
-        await self._within_limit(
-            self._start(self._settling(name, meters, used_tokens, is_charged=is_charged), "settle")
-        )
+        await self._rounds.ask(_settlement(name, used_tokens, is_charged=is_charged), name, meters)
 
     async def extend(self, name: str, meters: Sequence[Meter], tokens: int) -> bool:
         """Reserve more tokens, unless a budget does not have them.
@@ -104,16 +100,18 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        wish = self._extend(_keys(name, meters), ["", "", tokens, *_arguments(meters, 0)])
-        return bool(await self._within_limit(self._start(wish, "extend")))
+        keys = [open_key(name), *map(meter_key, meters)]
+        told_of_all = [each for meter in meters for each in told(meter)]
+        return bool(await self._within_limit(self._start("extend", self._extend, keys, [tokens, *told_of_all])))
 
     async def renew(self, names: Sequence[str]) -> None:
         """Prolong what these requests hold, as far as they are not settled."""
-        held = [(name, lease) for name in names for lease in self._leases.get(name, ())]
+        held = [(name, lease) for name in names for lease in leases(self._leases.get(name, ()))]
         for start in range(0, len(held), _RENEWED_AT_ONCE):
             part = held[start : start + _RENEWED_AT_ONCE]
-            keys = [key for name, lease in part for key in (_open_key(name), lease)]
-            await self._start(self._renew(keys, [self._lease_us, _LEASED, *(name for name, _ in part)]), "renew")
+            keys = [key for name, lease in part for key in (open_key(name), lease)]
+            names_of = [name for name, _ in part]
+            await self._start("renew", self._renew, keys, [self._lease_us, LEASED, *names_of])
 
     def forget(self, name: str) -> None:
         """Prolong what a request holds no more: it ends, and that cannot be told."""
@@ -125,10 +123,11 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        wish = self._announce([_GATEWAYS], [gateway, round(GATEWAY_S * _MICROSECONDS)])
+        lasts_us = round(GATEWAY_S * _MICROSECONDS)
         now = asyncio.get_running_loop().time()
         try:
-            there = int(await self._within_limit(self._start(wish, "announce")))
+            task = self._start("announce", self._announce, [_GATEWAYS], [gateway, lasts_us])
+            there = int(await self._within_limit(task))
         except LimiterAway:
             self._releases_from = now + self._lease_s
             raise
@@ -142,7 +141,7 @@ class RedisLimiter:
         Raises:
             LimiterAway: Redis did not answer, or not in time.
         """
-        await self._within_limit(self._start(self._redis.zrem(_GATEWAYS, gateway), "leave"))
+        await self._within_limit(self._start("leave", self._redis.zrem, _GATEWAYS, gateway))
 
     async def close(self) -> None:
         """Let what is under way come to its end, and close the connections."""
@@ -152,20 +151,14 @@ class RedisLimiter:
         await self._redis.aclose()
 
     async def _release_abandoned(self) -> None:
-        wish = self._release([_LEASED, _HELD], [_RELEASED_AT_ONCE, _open_key(""), _OPEN_FOR_S])
-        released = int(await self._within_limit(self._start(wish, "release")))
+        most = [_RELEASED_AT_ONCE, open_key(""), OPEN_FOR_S]
+        released = int(await self._within_limit(self._start("release", self._release, [LEASED, HELD], most)))
         if released:
             self.counters["abandoned"] += released
             log.warning("settled %d requests of gateways that are gone, each for its prompt", released)
 
-    def _settling(
-        self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool
-    ) -> Awaitable[Any]:
-        used = "" if used_tokens is None else used_tokens
-        return self._settle(_keys(name, meters), [name, int(is_charged), used, *_arguments(meters, 0), _LEASED, _HELD])
-
-    def _start(self, command: Awaitable[Any], what: str) -> "asyncio.Task[Any]":
-        return self._tasks.start(_ended(command), name=what)
+    def _start(self, what: str, command: Callable[..., Awaitable[Any]], *arguments: Any) -> "asyncio.Task[Any]":  # noqa: ANN401 - a command's own
+        return self._tasks.start(_ended(command, *arguments), name=what)
 
     async def _within_limit(self, task: "asyncio.Task[Any]") -> Any:  # noqa: ANN401 - what a script answers
         """Return what a command gives; whoever leaves or loses patience leaves it running."""
@@ -176,12 +169,12 @@ class RedisLimiter:
             raise answer
         return answer
 
-    def _undo(self, task: "asyncio.Task[Any]", name: str, meters: Sequence[Meter]) -> None:
+    def _undo(self, answer: str, name: str, meters: Sequence[Meter]) -> None:
         """Give back what was reserved for a request that did not wait for it."""
-        answer = None if task.cancelled() else task.result()
-        if isinstance(answer, list) and int(answer[0]) == 0:
+        if answer.startswith(_ADMITTED):
             self.counters["undone"] += 1
-            self._start(self._settling(name, meters, 0, is_charged=False), "undo")
+            settled = self._rounds.ask(_settlement(name, 0, is_charged=False), name, meters)
+            settled.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody is there to be told
 
     def _renew_from_now_on(self) -> None:
         if self._renewing is None:
@@ -193,53 +186,28 @@ class RedisLimiter:
             await self.renew(list(self._leases))
 
 
-async def _ended(command: Awaitable[Any]) -> Any:  # noqa: ANN401 - what a script answers
+async def _ended(command: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:  # noqa: ANN401 - a command's own
     """Return what a command gives, or that it failed: nobody may be left to whom that could be raised."""
     try:
-        return await command
+        return await command(*arguments)
     except FAULTS as fault:
         away = LimiterAway(type(fault).__name__)
         away.__cause__ = fault
         return away
 
 
-def _reserved(answer: list[Any], meters: Sequence[Meter], tokens: int) -> Reserved:
-    refused, wait_us = int(answer[0]), float(answer[1])
-    left = tuple(
-        Left(gcra.remaining(float(used), meter.amount), float(reset_us) / _MICROSECONDS)
-        for meter, used, reset_us in zip(meters, answer[2::2], answer[3::2], strict=True)
-    )
-    if refused == 0:
+def _settlement(name: str, used_tokens: int | None, *, is_charged: bool) -> str:
+    return f"s\n{name}\n{int(is_charged)}\n{'-' if used_tokens is None else used_tokens}"
+
+
+def _reserved(answer: str, meters: Sequence[Meter], tokens: int) -> Reserved:
+    numbers = [float(number) for number in answer.split(" ")]
+    left = [
+        (gcra.remaining(used, meter.amount), reset_us / _MICROSECONDS)
+        for meter, used, reset_us in zip(meters, numbers[2::2], numbers[3::2], strict=True)
+    ]
+    if answer.startswith(_ADMITTED):
         return Reserved(left)
-    is_beyond = meters[refused - 1].cost(tokens) > meters[refused - 1].amount
-    return Reserved(left, refused - 1, math.inf if is_beyond else wait_us / _MICROSECONDS)
-
-
-def _keys(name: str, meters: Sequence[Meter]) -> list[str]:
-    return [_open_key(name), *map(_key, meters)]
-
-
-def _open_key(name: str) -> str:
-    return f"{_PREFIX}open:{name}"
-
-
-def _key(meter: Meter) -> str:
-    return _PREFIX + meter.key
-
-
-def _leases(meters: Sequence[Meter]) -> list[str]:
-    """Return where what a request has taken is leased."""
-    slots = [_key(meter) for meter in meters if meter.kind is Kind.SLOTS]
-    return [*slots, _LEASED] if any(meter.is_of_tokens for meter in meters) else slots
-
-
-def _arguments(meters: Sequence[Meter], tokens: int) -> list[str | int]:
-    return [part for meter in meters for part in _argument(meter, tokens)]
-
-
-def _argument(meter: Meter, tokens: int) -> tuple[str | int, ...]:
-    if meter.kind is Kind.RATE:
-        kind = "t" if meter.is_of_tokens else "q"
-    else:
-        kind = "b" if meter.kind is Kind.BUDGET else "s"
-    return kind, meter.amount, round(meter.window_s * _MICROSECONDS), meter.cost(tokens)
+    place = int(numbers[0]) - 1
+    is_beyond = meters[place].cost(tokens) > meters[place].amount
+    return Reserved(left, place, math.inf if is_beyond else numbers[1] / _MICROSECONDS)
