@@ -187,7 +187,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Asked:
-    """What the body asks for, as far as the gateway must know it. Only who makes it changes it; to freeze it is slow."""
+    """What the body asks for, as far as the gateway must know it. Only who makes it changes it; freezing is slow."""
 
     path: str
     """The route of the replica that answers it."""
