@@ -238,6 +238,8 @@ class Asked:
     """Writes an answer in one piece anew, in the caller's shape; None leaves it as the replica wrote it."""
     saying: Saying | None = None
     keeping: Keeping | None = None
+    sent: dict[str, Any] | None = None
+    """What the caller sent, parsed, where `body` was made of it."""
 
 
 @dataclass(frozen=True, slots=True)

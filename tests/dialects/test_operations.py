@@ -194,3 +194,12 @@ def test_what_vllm_understood_is_understood(call: Any) -> None:  # noqa: ANN401 
     understood = OPERATIONS[call.path].read(call.request)
     assert understood.fields == codec.loads(call.request)
     assert understood.stream is bool(call.events)
+
+
+@pytest.mark.parametrize("path", ["/chat", "/api/chat/stream", "/api/embeddings"])
+def test_what_was_sent_is_known_where_another_body_is_made_of_it(path: str) -> None:
+    """So that it can be checked without being parsed again."""
+    fields = {"input": "x"} if path == "/api/embeddings" else {"message": "x", "top_k": 1}
+    asked = OPERATIONS[path].read(codec.dumps(fields))
+    assert asked.sent == fields
+    assert (asked.sent is asked.fields, codec.loads(asked.body)) == (False, asked.fields)

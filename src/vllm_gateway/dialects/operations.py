@@ -53,11 +53,8 @@ def build_operations(
         has_heartbeat: bool = False,
     ) -> Operation:
         """Return a route that only the gateway has: its body becomes one that a replica understands."""
-
-        def read_bytes(body: bytes) -> Asked:
-            return read(parsed(body))
-
-        return Operation(path, dialect, read_bytes, takes_session_id=takes_session_id, has_heartbeat=has_heartbeat)
+        anew = _written_anew(parsed, read)
+        return Operation(path, dialect, anew, takes_session_id=takes_session_id, has_heartbeat=has_heartbeat)
 
     offered = [
         own("/v1/chat/completions", openai, CHUNKS, choices_asked_for),
@@ -78,3 +75,15 @@ def build_operations(
         ours("/v1/sessions/{id}/chat", read_session_chat, dialect=openai, has_heartbeat=True),
     ]
     return {each.path: each for each in offered}
+
+
+def _written_anew(parsed: Callable[[bytes], dict[str, Any]], read: Reader) -> Callable[[bytes], Asked]:
+    """Return what understands a body of which another is made for the replica."""
+
+    def read_bytes(body: bytes) -> Asked:
+        fields = parsed(body)
+        asked = read(fields)
+        asked.sent = fields
+        return asked
+
+    return read_bytes

@@ -48,7 +48,8 @@ def understand(
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise FieldInvalid("'stream' must be true or false.", param="stream")
-    is_chunks = bool(stream) and marks is CHUNKS
+    stream = bool(stream)
+    is_chunks = stream and marks is CHUNKS
     adds_usage = is_chunks and _lacks_usage(fields)
     count = choices(fields) if choices else 1
     return Asked(
@@ -56,7 +57,7 @@ def understand(
         body=body,
         fields=fields,
         model=model or None,
-        stream=bool(stream),
+        stream=stream,
         adds_usage=adds_usage,
         new_watch=PlainWatch if marks is None else partial(StreamWatch, marks, choices=count, drop_usage=adds_usage),
         choices=count,

@@ -35,6 +35,6 @@ class Rules:
             if asked.body:
                 check_members(asked.body, asked.fields)
         else:
-            check_members(sent, codec.loads(sent))
+            check_members(sent, codec.loads(sent) if asked.sent is None else asked.sent)
         for check in self._checks:
             check(asked)

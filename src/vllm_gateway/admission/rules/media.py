@@ -12,7 +12,7 @@ _ADDRESSES = frozenset({"image_url", "audio_url", "video_url", "file_url", "sour
 which a part may hold as well as a body."""
 _INSIDE = ("content", "output")
 """Members that hold parts again, as the results of tools do."""
-_PLACES = ("input", "query", "queries", "documents", "text_1", "text_2", "data_1", "data_2", "items")
+_PLACES = frozenset({"input", "query", "queries", "documents", "text_1", "text_2", "data_1", "data_2", "items"})
 """Fields beside `messages` that may hold parts."""
 _REMOTE = re.compile(r"https?://[!-\[\]-~]+", re.IGNORECASE)
 """An address that all who read it understand alike: no spaces, no backslash."""
@@ -34,8 +34,10 @@ class Media:
         self._check_messages(asked.fields.get("messages"))
         if asked.saying is not None:
             self._check_messages(asked.saying.messages)
-        for name in _PLACES:
-            if name in asked.fields and not _is_tokens(asked.fields[name]):
+        if _PLACES.isdisjoint(asked.fields):
+            return
+        for name in asked.fields:
+            if name in _PLACES and not _is_tokens(asked.fields[name]):
                 self._refuse(name, self._blamed(asked.fields[name]))
 
     def _check_messages(self, messages: object) -> None:

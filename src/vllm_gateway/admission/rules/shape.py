@@ -29,7 +29,7 @@ def check_size(body: bytes) -> None:
     Raises:
         BodyMalformed: it has too many.
     """
-    if body.count(b":") <= MAX_MEMBERS:
+    if len(body) <= MAX_MEMBERS or body.count(b":") <= MAX_MEMBERS:
         return
     text = _without_escapes(body)
     if text.count(b'"') > 2 * MAX_TEXTS or _count_in(text) > MAX_MEMBERS:
