@@ -123,5 +123,9 @@ async def test_connections_do_not_wait_for_one_turn_of_the_loop_each() -> None:
         await asyncio.sleep(0)
         turns += 1
     assert turns < len(callers) / 2
-    for each in (*callers, *accepted, *servers):
-        each.close()
+    for caller in callers:
+        caller.close()
+    for transport in accepted:
+        transport.close()
+    for server in servers:
+        server.close()
