@@ -318,3 +318,19 @@ async def test_an_exchange_is_gone_when_it_is_over(body: bytes) -> None:
         finally:
             gc.enable()
         writer.close()
+
+
+async def test_a_connection_is_gone_when_it_was_closed() -> None:
+    """It and its last request do not hold each other until Python searches for such."""
+
+    def are_there() -> bool:
+        return any(isinstance(each, ExpressCall | BoundedProtocol) for each in gc.get_objects())
+
+    async with scripted(well()) as replica, gateway(replica.url) as door:
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await raw(door.port, post() + post(LAST))).count(b"HTTP/1.1 200") == 2
+            await until(lambda: not are_there())
+        finally:
+            gc.enable()

@@ -210,6 +210,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._idleness.cancel()
         self._forget_time()
         self._abandon()
+        if self._running is not None and self._running.response_complete:
+            self.cycle = self._running = None  # they hold each other
 
     @override
     def send_400_response(self, msg: str) -> None:

@@ -34,10 +34,12 @@ CANNOT_START = (
     TracingUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
-COLLECTOR_THRESHOLDS = (2_000, 5, 20)
-"""When Python looks for objects that only hold each other: after so many new ones, and how much less often among older
-ones. Requests leave none, connections do; so it is to find little, seldom and in little time. By its own 700 it looks
-with every few requests; ten young generations at once would hold up a thousand streams for as long as all of them."""
+YOUNG_OBJECTS = 5_000
+"""So many more than before are made before Python looks for those that only hold each other. By its own default of 700
+it does so with every few requests, and finds nothing: they are all still being answered."""
+OLDER_SEARCHES = (1, 50)
+"""How many searches among the youngest precede one among those that survived one, and how many of these one among all.
+What survives is looked at as often as by Python's own 10 and 10, but never so much of it at once that streams stall."""
 _OPEN = "Everybody who reaches it may use it: set auth.mode to keys, or keep a firewall before it.\n"
 _KEEP_ALIVE_S = 75
 """How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
@@ -71,7 +73,7 @@ async def serve_parts(
             await stack.enter_async_context(serving_beside(server_config(settings, admin), beside))
         gc.collect()
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
-        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        gc.set_threshold(YOUNG_OBJECTS, *OLDER_SEARCHES)
         config = server_config(settings, parts.door, find_way=parts.find_way)
         await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 

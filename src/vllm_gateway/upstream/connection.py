@@ -19,6 +19,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """Longest head of an answer. vLLM's has some 200 bytes; whoever sends more than this is not vLLM."""
 MAX_INFORMATIONAL = 8
 """How many 1xx answers may precede the real one."""
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+"""An answer with one of these says where it ends."""
 
 
 class ConnectionFault(Exception):
@@ -117,6 +119,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._informational = 0
         self._has_head = False
+        self._is_framed = False
         self._is_complete = False
         self._keeps_alive = False
         self._has_heard = False
@@ -221,8 +224,7 @@ class Connection(asyncio.Protocol):
 
     def _ends_with_connection(self) -> bool:
         """Say whether the answer has no length of its own, so that the end of the connection is its end."""
-        framed = {b"content-length", b"transfer-encoding"}
-        return self._has_head and not any(name in framed for name, _ in self._headers)
+        return self._has_head and not self._is_framed
 
     # what the parser calls
 
@@ -240,9 +242,11 @@ class Connection(asyncio.Protocol):
             if self._informational > MAX_INFORMATIONAL:
                 raise ValueError("too many interim answers")
             return
+        headers, self._headers = self._headers, []
         self._has_head = True
+        self._is_framed = any(name in _FRAMING for name, _ in headers)
         if self._answer is not None:
-            self._answer.head(status, self._headers)
+            self._answer.head(status, headers)
 
     def on_message_complete(self) -> None:
         """Note the end, unless it is that of an interim answer."""
