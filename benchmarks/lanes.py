@@ -24,7 +24,7 @@ from typing_extensions import override
 from benchmarks import canned, targets
 from vllm_gateway import codec, serve
 from vllm_gateway.edge.server import Server, Stop
-from vllm_gateway.serve.process import COLLECTOR_THRESHOLDS
+from vllm_gateway.serve.process import OLDER_SEARCHES, YOUNG_OBJECTS
 from vllm_gateway.settings.model import Settings
 
 CONNECTIONS = 16
@@ -118,7 +118,7 @@ async def through_a_gateway(replica: int, **settings: Any) -> tuple[float, float
         serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
         await listens.wait()
         gc.collect()
-        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        gc.set_threshold(YOUNG_OBJECTS, *OLDER_SEARCHES)
         found = await cost_us(port)
         gc.set_threshold(*before)
         stop.ask()
