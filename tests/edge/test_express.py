@@ -14,7 +14,6 @@ from tests.waiting import PATIENCE_S, until
 from vllm_gateway.edge.connection import BoundedProtocol
 from vllm_gateway.edge.express import ExpressCall, head_of
 from vllm_gateway.edge.lane import HIGH_WATER_BYTES, Lane
-from vllm_gateway.exchange import Exchange
 from vllm_gateway.outcomes import Outcome
 
 BODY = b'{"model":"scripted","messages":[]}'
@@ -296,28 +295,6 @@ async def _ask_and_leave(door: Gateway, body: bytes) -> None:
     writer.write(post(body=body))
     await until(lambda: any(each.outstanding for each in door.parts.pool.replicas))
     writer.close()
-
-
-@pytest.mark.both_lanes
-@pytest.mark.parametrize("body", [BODY, STREAMED, b'{"model":"unknown","messages":[]}', b"{"])
-async def test_an_exchange_is_gone_when_it_is_over(body: bytes) -> None:
-    """Although its caller stays connected: nothing of it waits for Python to search for what holds each other."""
-
-    def are_there() -> bool:
-        return any(isinstance(each, Exchange) for each in gc.get_objects())
-
-    play = as_replica(streaming if body is STREAMED else keeping([]))
-    async with scripted(play) as replica, gateway(replica.url) as door:
-        gc.collect()
-        gc.disable()
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-            writer.write(post(body=body))
-            await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_S)
-            await until(lambda: not are_there())
-        finally:
-            gc.enable()
-        writer.close()
 
 
 async def test_a_connection_is_gone_when_it_was_closed() -> None:

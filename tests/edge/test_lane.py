@@ -1,18 +1,10 @@
 """The ASGI lane by itself: what its sink makes of calls."""
 
 import asyncio
-import gc
 from collections.abc import MutableMapping
 from typing import Any
 
-import pytest
-
-from tests.edge.test_express import streaming, well
-from tests.gateway import gateway
-from tests.scripted import as_replica, scripted
-from tests.waiting import until
 from vllm_gateway.edge.lane import CLOSE_EXTENSION, HIGH_WATER_BYTES, AsgiSink
-from vllm_gateway.exchange import Exchange
 
 
 class Sent:
@@ -111,21 +103,3 @@ async def test_nothing_is_sent_to_who_has_gone() -> None:
     sink.is_gone = True
     await sink.finish()
     assert sent.messages == []
-
-
-@pytest.mark.both_lanes
-@pytest.mark.parametrize("is_stream", [False, True], ids=["one piece", "stream"])
-async def test_nothing_is_left_of_an_answered_exchange(*, is_stream: bool) -> None:
-    """It is gone with its end: what only holds each other stays in memory until Python has looked at everything."""
-    body = {"model": "scripted", "messages": [], "stream": is_stream}
-    play = as_replica(streaming) if is_stream else well()
-    async with scripted(play) as replica, gateway(replica.url) as door:
-        gc.collect()
-        gc.disable()
-        try:
-            for _ in range(3):
-                assert (await door.http.post("/v1/chat/completions", json=body)).status_code == 200
-            await until(lambda: not door.parts.ledger.live)
-            await until(lambda: not [each for each in gc.get_objects() if isinstance(each, Exchange)])
-        finally:
-            gc.enable()
