@@ -24,7 +24,7 @@ _AT_ONCE = 100
 _QUIET_S = 10.0
 _PATIENCE_S = 30.0
 _SPARE_FILES = 200
-_HEAD = "| | memory before, MB | a connection, KB | CPU while quiet, ms/s | CPU s per 1,000 requests | p50, p99 ms |"
+_HEAD = "| | memory before, MB | KB each: at first, then | quiet, CPU ms/s | CPU s per 1,000 requests | p50, p99 ms |"
 
 
 class Guest(asyncio.Protocol):
@@ -75,11 +75,12 @@ async def visit(name: str, running: Started, watch: Watch, connections: int) -> 
     before, quiet = watch.rss_bytes(), await quiet_ms(watch)
     print(f"| {name} | {before / 1e6:.0f} | | {quiet:.1f} | {_told(alone)} |", flush=True)
     guests = await settle(asked, running.port, connections)
-    after, quiet = watch.rss_bytes(), await quiet_ms(watch)
+    opened, quiet, after = watch.rss_bytes(), await quiet_ms(watch), watch.rss_bytes()
     beside = await Load(scenario, running.port).run(watch)
     staying = sum(guest.is_open for _, guest in guests)
-    each = (after - before) / connections / 1000
-    print(f"| {name}, {staying:,} idle | {before / 1e6:.0f} | {each:.1f} | {quiet:.1f} | {_told(beside)} |", flush=True)
+    each = [(size - before) / connections / 1000 for size in (opened, after)]
+    memory = f"{before / 1e6:.0f} | {each[0]:.1f}, {each[1]:.1f}"
+    print(f"| {name}, {staying:,} idle | {memory} | {quiet:.1f} | {_told(beside)} |", flush=True)
     for transport, _ in guests:
         transport.abort()
 

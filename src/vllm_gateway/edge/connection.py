@@ -12,7 +12,6 @@ from vllm_gateway.edge.again import MOST_TRIES, KnownHead, known_head
 from vllm_gateway.edge.express import ExpressCall, FindWay, Way, no_way
 from vllm_gateway.edge.flow import BoundedFlow
 from vllm_gateway.edge.heads import HeadRefused
-from vllm_gateway.edge.idleness import Idleness
 from vllm_gateway.edge.lane import CLOSE_EXTENSION
 from vllm_gateway.edge.leave import Closing, without_leave
 from vllm_gateway.edge.old_callers import without_chunks
@@ -20,6 +19,7 @@ from vllm_gateway.exchange import Head, Headers
 
 LINGER_S = 1.0
 """How long a refused connection is still read from: closing while the other side writes would lose the refusal."""
+_LOOK_S = 1.0
 _CHUNK_BYTES = 16
 """What may be around the data of a chunk. More adds up, as do trailers, and may not be more than a head."""
 
@@ -72,7 +72,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | ExpressCall | None = None
     """The request that is being answered; uvicorn itself remembers only the one that came last."""
     _lateness: asyncio.TimerHandle | None = None
-    _idleness: Idleness | None = None
+    _idle_since = 0.0
+    """When the last answer ended, on the loop's clock."""
+    _idleness: asyncio.TimerHandle | None = None
+    """Looks now and then whether the connection is used."""
     _is_ending = False
     """The next answer is the last one."""
     address = ""
@@ -179,31 +182,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
-        """Go on to the next request."""
+        """Go on to the next request. A connection that is used again and again sets no timer for each of them."""
         if self.pipeline or self.transport.is_closing():
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
         self.flow.resume_reading()
+        self._idle_since = self.loop.time()
         if self._idleness is None:
-            self._idleness = Idleness(self, keep_s=self.timeout_keep_alive)
+            self._idleness = self.loop.call_later(self.timeout_keep_alive, self._be_idle)
+
+    def _be_idle(self) -> None:
+        """Close a connection on which nothing was asked for long enough."""
+        self._idleness = None
+        if self.transport.is_closing():
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if not self._is_begun and self._is_idle() and left_s <= 0:
+            self.transport.close()
         else:
-            self._idleness.begin()
-
-    def is_unused(self) -> bool:
-        """Say whether nothing is being asked or answered."""
-        return not self._is_begun and self._is_idle()
-
-    def forget(self) -> None:
-        """Keep nothing of what was asked and answered."""
-        self.cycle = self._running = self._known = None
-        self._tries_left = MOST_TRIES
+            self._idleness = self.loop.call_later(max(left_s, _LOOK_S), self._be_idle)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._idleness is not None:
-            self._idleness.close()
+            self._idleness.cancel()
         self._forget_time()
         self._abandon()
         if self._running is not None and self._running.response_complete:
