@@ -119,9 +119,9 @@ class Metering:
             least_tokens = case.prompt_tokens
             reserved = await self._limiter.reserve(grant.name, meters, tokens, least_tokens=least_tokens)
         if isinstance(exchange.operation.dialect, Anthropic):
-            exchange.told = account.telling.anthropic(reserved, self._clock.wall())
+            exchange.limits = account.telling.anthropic(reserved, self._clock.wall())
         else:
-            exchange.told = account.telling.openai(reserved)
+            exchange.limits = account.telling.openai(reserved)
         if account.key_budget is not None:
             exchange.trail.budget = _budget(exchange, reserved, meters, account.key_budget)
         if reserved.refused_by is not None:
