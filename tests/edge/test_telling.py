@@ -62,7 +62,7 @@ def test_what_it_did_not_come_to_is_not_told() -> None:
 def test_both_ways_to_write_a_head_tell_the_same() -> None:
     """What is left of the caller's limits, the time, and how the replica was chosen: as lines, and as headers."""
     one = answered()
-    one.limits = b"x-ratelimit-remaining-requests: 5\r\nratelimit: \"requests\";r=5;t=0\r\n"
+    one.limits = b'x-ratelimit-remaining-requests: 5\r\nratelimit: "requests";r=5;t=0\r\n'
     one.trail.explanation = Explanation("prefix")
     headers = head_told(one)
     names = [b"x-ratelimit-remaining-requests", b"ratelimit", b"server-timing", b"x-gateway-explain"]

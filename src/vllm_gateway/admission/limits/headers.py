@@ -12,9 +12,7 @@ _SECOND_MS = 1000
 _NOISE_MS = 5e-7
 """What rounding may have added to a time."""
 _OPENAI = (
-    b"x-ratelimit-limit-%(of)b: %(amount)d\r\n"
-    b"x-ratelimit-remaining-%(of)b: %%d\r\n"
-    b"x-ratelimit-reset-%(of)b: %%b\r\n"
+    b"x-ratelimit-limit-%(of)b: %(amount)d\r\nx-ratelimit-remaining-%(of)b: %%d\r\nx-ratelimit-reset-%(of)b: %%b\r\n"
 )
 _ANTHROPIC = (
     b"anthropic-ratelimit-%(of)b-limit: %(amount)d\r\n"
@@ -56,9 +54,7 @@ class Telling:
     def _tightest(self, reserved: Reserved) -> "_Lines":
         """Return the lines that tell of each kind the meter of which the smallest part is left."""
         meters, left = self._meters, reserved.left
-        chosen = tuple(
-            min(places, key=lambda place: left[place][0] / meters[place].amount) for places in self._choices
-        )
+        chosen = tuple(min(places, key=lambda place: left[place][0] / meters[place].amount) for places in self._choices)
         if (found := self._lines.get(chosen)) is None:
             found = self._lines[chosen] = _Lines(meters, chosen)
         return found
