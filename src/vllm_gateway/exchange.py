@@ -282,7 +282,9 @@ class Exchange:
     is_expected: bool = False
     """It came on a connection that the caller could not know to be the wrong one: the shutdown is younger."""
     told: Headers = field(default_factory=list)
-    """Headers of the reply that tell the caller what is left of its limits."""
+    """Headers of the reply that tell the caller where its answer came from."""
+    limits: bytes = b""
+    """Lines of the reply's head that tell the caller what is left of its limits; each ends with CR LF."""
     task: "asyncio.Task[Any] | None" = None
     """What runs it; cancelling this stops the exchange wherever it is. None once it is over."""
     body: bytes = b""

@@ -71,6 +71,12 @@ def test_a_head_is_written_line_by_line() -> None:
     assert head == b"HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\n\r\n"
 
 
+def test_a_head_ends_with_the_lines_that_are_ready() -> None:
+    """They stand behind the headers as they are."""
+    head = head_of(200, [(b"a", b"1")], b"b: 2\r\nc: 3\r\n")
+    assert head == b"HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n"
+
+
 @pytest.mark.parametrize("value", [b"1\r\nb: 2", b"1\n", b"\r1"])
 def test_a_header_that_is_more_than_a_line_is_refused(value: bytes) -> None:
     """Nothing that reaches a header may add another one."""

@@ -8,7 +8,7 @@ from tests.scripted import Visit, as_replica, scripted
 from tests.wire.sims import fast, fleet
 from vllm_gateway import codec
 from vllm_gateway.clock import HandClock
-from vllm_gateway.edge.telling import EXPLAIN, MOST_EXPLAIN_BYTES, explained, head_told, timing, total_told
+from vllm_gateway.edge.telling import MOST_EXPLAIN_BYTES, explained, head_told, lines_told, timing, total_told
 from vllm_gateway.exchange import Exchange
 from vllm_gateway.trail import Call, Explanation, Trail
 
@@ -59,6 +59,20 @@ def test_what_it_did_not_come_to_is_not_told() -> None:
     assert total_told(0.0125) == (b"server-timing", b"total;dur=12.50")
 
 
+def test_both_ways_to_write_a_head_tell_the_same() -> None:
+    """What is left of the caller's limits, the time, and how the replica was chosen: as lines, and as headers."""
+    one = answered()
+    one.limits = b'x-ratelimit-remaining-requests: 5\r\nratelimit: "requests";r=5;t=0\r\n'
+    one.trail.explanation = Explanation("prefix")
+    headers = head_told(one)
+    names = [b"x-ratelimit-remaining-requests", b"ratelimit", b"server-timing", b"x-gateway-explain"]
+    assert [name for name, _ in headers] == names
+    assert headers[:2] == [(names[0], b"5"), (names[1], b'"requests";r=5;t=0')]
+    lines = lines_told(one)
+    assert lines.startswith(one.limits)
+    assert [line.partition(b": ")[0] for line in lines.split(b"\r\n")] == [*names, b""]
+
+
 def test_a_stream_that_has_only_shown_that_it_lives_tells_no_first_token() -> None:
     """There is none yet."""
     one = answered()
@@ -105,7 +119,7 @@ async def test_every_answer_of_a_replica_tells_where_its_time_went(stream: bool)
         reply = await door.http.post(CHAT, json={**BODY, "stream": stream})
     last = "ttft" if stream else "upstream"
     assert names(reply.headers["server-timing"]) == ["auth", "read", "queue", "route", "connect", last, "total"]
-    assert EXPLAIN.decode() not in reply.headers
+    assert "x-gateway-explain" not in reply.headers
 
 
 async def test_errors_and_the_gateways_own_answers_tell_it_too() -> None:

@@ -85,7 +85,7 @@ class Replica:
         """Answer, as a relay does."""
         self.asked.append(asked)
         self.askers.append(exchange.id)
-        exchange.told = [(b"x-ratelimit", b"9")]
+        exchange.limits = b"x-ratelimit: 9\r\n"
         exchange.attempts += 1
         try:
             await self.may_begin.wait()

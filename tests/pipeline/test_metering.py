@@ -85,7 +85,7 @@ async def test_without_limits_nothing_is_told_and_nothing_is_asked_for() -> None
 
     one = exchange()
     await run(metering, one, relay, stream=True)
-    assert (one.told, seen[0].tells_usage) == ([], False)
+    assert (one.limits, seen[0].tells_usage) == (b"", False)
 
 
 async def test_a_key_has_limits_of_its_own() -> None:

@@ -173,7 +173,7 @@ async def test_a_budget_ends_a_stream_that_outgrows_it() -> None:
         body = {key: value for key, value in HELLO.items() if key != "max_tokens"}
         text = await broken_stream(door, {**body, "stream": True, "ignore_eos": True})
         await until(lambda: last_seen(sim).gone_at is not None)
-        again = await chat(door)
+        again = await chat(door, max_tokens=80)  # more than is left, however soon it was ended
     assert text.count("[DONE]") == 0
     error = codec.loads(text.rstrip().rpartition("data: ")[2])["error"]
     assert error["code"] == "insufficient_quota"

@@ -81,8 +81,8 @@ def _prompt_tokens(asked: Asked, bytes_per_token: float) -> int:
             return len(prompt)
         if isinstance(prompt[0], list):
             return sum(len(each) for each in prompt if isinstance(each, list))
-    if b'"data:' not in body:
+    found = _MEDIA.findall(body)  # to look with `in` whether there is any takes up to five times as long
+    if not found:
         return math.ceil(len(body) / bytes_per_token)
-    found = _MEDIA.findall(body)
     size_bytes = len(body) - sum(map(len, found))
     return math.ceil(size_bytes / bytes_per_token) + len(found) * MEDIA_TOKENS

@@ -25,7 +25,7 @@ _OF_THE_ANSWER = frozenset(
     {b"content-type", b"content-length", b"cache-control", b"x-accel-buffering", b"retry-after", b"retry-after-ms"}
 )
 """The headers that belong to an answer; the others were meant for the caller who asked first."""
-_TAKEN_OVER = ("watch", "usage", "replica", "resumed", "attempts", "asked")
+_TAKEN_OVER = ("watch", "usage", "replica", "resumed", "attempts", "asked", "limits")
 """What the caller who asked first is to know of what was done for it."""
 LEAST_BYTES = 64 * 1024
 """So much of an answer may be held even where there is no room left for all of them."""

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vllm_gateway.edge.announced import check_announced, too_large, too_slow
 from vllm_gateway.edge.lane import HIGH_WATER_BYTES, LINGER_S, Lane
-from vllm_gateway.edge.telling import head_told
+from vllm_gateway.edge.telling import lines_told
 from vllm_gateway.exchange import CallerGone, Exchange, Flow, Head, Headers, Operation
 
 T = TypeVar("T")
@@ -357,9 +357,7 @@ class ExpressCall:
         if self._head is None:
             return b""
         (status, headers), self._head = self._head, None
-        if self.exchange is not None:
-            headers += head_told(self.exchange)
-        return head_of(status, headers)
+        return head_of(status, headers, b"" if self.exchange is None else lines_told(self.exchange))
 
     def _send_held(self) -> None:
         head = self._take_head()
@@ -368,14 +366,15 @@ class ExpressCall:
             self._transport.write(b"".join([head, *held]))
 
 
-def head_of(status: int, headers: Headers) -> bytes:
-    """Return the head of a reply.
+def head_of(status: int, headers: Headers, lines: bytes = b"") -> bytes:
+    """Return the head of a reply; it ends with `lines` that the gateway made itself.
 
     Raises:
         ValueError: a header holds the end of a line, which would let it say more than one header.
     """
-    lines = [_STATUS_LINE[status], *map(_header, headers), b"\r\n"]
-    head = b"\r\n".join(lines)
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+    told = [_STATUS_LINE[status], *map(_header, headers), b""]
+    head = b"\r\n".join(told)
+    ends = len(told) - 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
         raise ValueError("a header of the reply is more than one line")
-    return head
+    return b"%b%b\r\n" % (head, lines)

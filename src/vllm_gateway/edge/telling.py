@@ -7,20 +7,29 @@ from vllm_gateway.exchange import Exchange, Headers
 from vllm_gateway.trail import Call, Explanation, Trail
 
 TIMING = b"server-timing"
-EXPLAIN = b"x-gateway-explain"
 MOST_EXPLAIN_BYTES = 4000
 """Proxies take a head of 4 or 8 KiB by default, and there is more in it than this."""
 _MOST_TOLD = (1_000_000, 32, 8, 2)
 """So many replicas of each list are told, the fewer the longer it would get."""
 
 
-def head_told(exchange: Exchange) -> Headers:
-    """Return the headers that tell of an exchange whose answer leaves now."""
+def lines_told(exchange: Exchange) -> bytes:
+    """Return the lines of the head that tell of an exchange whose answer leaves now; each ends with CR LF."""
     trail = exchange.trail
-    told = [(TIMING, timing(exchange, trail.now()))]
+    lines = b"%bserver-timing: %b\r\n" % (exchange.limits, timing(exchange, trail.now()))
     if trail.explanation is not None:
-        told.append((EXPLAIN, explained(exchange, trail.explanation)))
-    return told
+        lines += b"x-gateway-explain: %b\r\n" % explained(exchange, trail.explanation)
+    return lines
+
+
+def head_told(exchange: Exchange) -> Headers:
+    """Return the same as headers."""
+    return headers_of(lines_told(exchange))
+
+
+def headers_of(lines: bytes) -> Headers:
+    """Return lines of a head as headers."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.splitlines())]
 
 
 def total_told(seconds: float) -> tuple[bytes, bytes]:

@@ -86,12 +86,15 @@ class Metering:
         if not account.meters:
             await relay(asked)
             return
-        grant = Grant(f"{self._process}-{next(self._numbers)}", account, case)
-        await self._reserve(exchange, grant)
+        name, meters, tokens = f"{self._process}-{next(self._numbers)}", account.meters, case.tokens
+        reserved = self._limiter.reserve_now(name, meters, tokens)
+        if reserved is None:
+            reserved = await self._limiter.reserve(name, meters, tokens, least_tokens=case.prompt_tokens)
+        self._tell(exchange, account, reserved, tokens)
         has_failed, is_handed_back = True, False
         try:
             if asked.tells_usage and account.has_budget:
-                await self._relay_watched(exchange, asked, relay, grant)
+                await self._relay_watched(exchange, asked, relay, Grant(name, account, case))
             else:
                 await relay(asked)
             has_failed = False
@@ -104,24 +107,24 @@ class Metering:
         finally:
             is_charged = (exchange.attempts > 0 or exchange.usage is not None) and not is_handed_back
             used = used_tokens(exchange, case, has_failed=has_failed)
-            if not self._limiter.settle_now(grant.name, account.meters, used, is_charged=is_charged):
-                await self._limiter.settle(grant.name, account.meters, used, is_charged=is_charged)
+            if not self._limiter.settle_now(name, meters, used, is_charged=is_charged):
+                await self._limiter.settle(name, meters, used, is_charged=is_charged)
 
     async def close(self) -> None:
         """Ask for no more tokens."""
         await self._tasks.close()
 
-    async def _reserve(self, exchange: Exchange, grant: Grant) -> None:
-        account, case = grant.account, grant.case
-        meters, tokens = account.meters, case.tokens
-        reserved = self._limiter.reserve_now(grant.name, meters, tokens)
-        if reserved is None:
-            least_tokens = case.prompt_tokens
-            reserved = await self._limiter.reserve(grant.name, meters, tokens, least_tokens=least_tokens)
+    def _tell(self, exchange: Exchange, account: Account, reserved: Reserved, tokens: int) -> None:
+        """Note what the caller is told of its limits, and how much of its day is used.
+
+        Raises:
+            LimitReached: it was not let in, with so many tokens as it may come to.
+        """
+        meters = account.meters
         if isinstance(exchange.operation.dialect, Anthropic):
-            exchange.told = account.telling.anthropic(reserved, self._clock.wall())
+            exchange.limits = account.telling.anthropic(reserved, self._clock.wall())
         else:
-            exchange.told = account.telling.openai(reserved)
+            exchange.limits = account.telling.openai(reserved)
         if account.key_budget is not None:
             exchange.trail.budget = _budget(exchange, reserved, meters, account.key_budget)
         if reserved.refused_by is not None:

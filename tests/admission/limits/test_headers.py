@@ -8,6 +8,7 @@ from tests.admission.limits.wishes import budget, per_minute, per_second, slots,
 from vllm_gateway.admission.limits.headers import Telling, duration, refusal
 from vllm_gateway.admission.limits.limiter import Reserved
 from vllm_gateway.admission.limits.meters import Meter
+from vllm_gateway.edge.telling import headers_of
 from vllm_gateway.errors import BudgetSpent
 
 WALL = 1_700_000_000.0
@@ -16,7 +17,7 @@ WALL = 1_700_000_000.0
 def test_openai_s_names() -> None:
     """Of requests and of tokens, with the time as OpenAI writes it."""
     reserved = Reserved(((59, 1.0), (900, 6.0)))
-    assert dict(Telling([per_minute(60), tokens(1000)]).openai(reserved)) == {
+    assert dict(headers_of(Telling([per_minute(60), tokens(1000)]).openai(reserved))) == {
         b"x-ratelimit-limit-requests": b"60",
         b"x-ratelimit-remaining-requests": b"59",
         b"x-ratelimit-reset-requests": b"1s",
@@ -30,7 +31,7 @@ def test_openai_s_names() -> None:
 
 def test_anthropic_s_names() -> None:
     """With the time of the clock."""
-    told = dict(Telling([per_minute(60)]).anthropic(Reserved(((59, 1.5),)), WALL))
+    told = dict(headers_of(Telling([per_minute(60)]).anthropic(Reserved(((59, 1.5),)), WALL)))
     assert told[b"anthropic-ratelimit-requests-limit"] == b"60"
     assert told[b"anthropic-ratelimit-requests-remaining"] == b"59"
     assert told[b"anthropic-ratelimit-requests-reset"] == b"2023-11-14T22:13:22Z"
@@ -40,14 +41,15 @@ def test_anthropic_s_names() -> None:
 def test_the_tightest_limit_is_told() -> None:
     """That of which the smallest part is left."""
     telling = Telling([per_second(2), per_minute(60)])
-    reserved = Reserved(((1, 0.5), (59, 1.0)))
-    told = dict(telling.openai(reserved))
-    assert told[b"x-ratelimit-limit-requests"] == b"2"
+    for left, limit in (((1, 0.5), (59, 1.0)), b"2"), (((2, 0.0), (3, 57.0)), b"60"), (((1, 0.5), (59, 1.0)), b"2"):
+        for told in (telling.openai(Reserved(left)), telling.anthropic(Reserved(left), WALL)):
+            assert b"requests: %b\r\n" % limit in told or b"requests-limit: %b\r\n" % limit in told
+            assert b'"requests";q=%b;' % limit in told
 
 
 def test_slots_have_no_headers() -> None:
     """Nobody has a name for them."""
-    assert Telling([slots(2)]).openai(Reserved(((1, 0.0),))) == []
+    assert Telling([slots(2)]).openai(Reserved(((1, 0.0),))) == b""
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,9 @@ def test_a_request_that_never_fits_is_told_so() -> None:
         "This request may come to 5,000 tokens, but this key may use 1,000 tokens per minute. Ask for less."
     )
     assert error.retry_after_s is None
-    headers = Telling([tokens(1000)]).openai(reserved)
-    assert (b"x-should-retry", b"false") in headers
+    telling = Telling([tokens(1000)])
+    for told in (telling.openai(reserved), telling.anthropic(reserved, WALL)):
+        assert told.endswith(b"\r\nx-should-retry: false\r\n")
 
 
 def test_who_was_let_in_is_not_refused() -> None:

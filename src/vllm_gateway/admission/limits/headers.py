@@ -7,89 +7,101 @@ from datetime import UTC, datetime, timedelta
 from vllm_gateway.admission.limits.limiter import Reserved
 from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter
 from vllm_gateway.errors import BudgetSpent, LimitReached
-from vllm_gateway.exchange import Headers
 
 _SECOND_MS = 1000
 _NOISE_MS = 5e-7
 """What rounding may have added to a time."""
-_OPENAI = {
-    of: tuple(b"x-ratelimit-%b-%b" % (what, of.encode()) for what in (b"limit", b"remaining", b"reset"))
-    for of in ("requests", "tokens")
-}
-"""The headers of OpenAI's shape, by what is limited, in the order in which they are told."""
-_NEVER = (b"x-should-retry", b"false")
+_OPENAI = (
+    b"x-ratelimit-limit-%(of)b: %(amount)d\r\nx-ratelimit-remaining-%(of)b: %%d\r\nx-ratelimit-reset-%(of)b: %%b\r\n"
+)
+_ANTHROPIC = (
+    b"anthropic-ratelimit-%(of)b-limit: %(amount)d\r\n"
+    b"anthropic-ratelimit-%(of)b-remaining: %%d\r\n"
+    b"anthropic-ratelimit-%(of)b-reset: %%b\r\n"
+)
+_POLICY = b'"%(of)b";q=%(amount)d;w=%(window_s)d'
+_STATE = b'"%(of)b";r=%%d;t=%%d'
+_NEVER = b"x-should-retry: false\r\n"
 """Keeps OpenAI's and Anthropic's libraries from sending the same again and again."""
 
 
 class Telling:
-    """Tells callers what is left of some meters: of several of requests, or of tokens, it is the tightest."""
+    """Tells callers what is left of some meters: of several of requests, or of tokens, it is the tightest.
+
+    It is told as lines of a reply's head: all that is the same for every request stands in them already.
+    """
 
     def __init__(self, meters: Sequence[Meter]) -> None:
-        of_kinds = [[_Told(place, each) for place, each in enumerate(meters) if each.of == of] for of in _OPENAI]
-        self._choices = [told for told in of_kinds if told]
-        self._told = [told[0] for told in self._choices]
-        """What is told where there is nothing to choose."""
-        self._policy = _policy(self._told)
-        self._has_choice = any(len(told) > 1 for told in self._choices)
+        self._meters = meters
+        of_kinds = [[place for place, each in enumerate(meters) if each.of == of] for of in ("requests", "tokens")]
+        self._choices = [places for places in of_kinds if places]
+        self._has_choice = any(len(places) > 1 for places in self._choices)
+        first = tuple(places[0] for places in self._choices)
+        self._lines = {first: _Lines(meters, first)}
+        """By the places of the meters that are told of; there are few choices."""
+        self._usual = self._lines[first]
 
-    def openai(self, reserved: Reserved) -> Headers:
-        """Return the headers in OpenAI's shape."""
-        headers: Headers = []
-        states, left = [], reserved.left
-        told, policy = (self._told, self._policy) if not self._has_choice else self._tightest(reserved)
-        for each in told:
-            remaining, reset_s = left[each.place]
-            headers += (
-                each.openai_limit,
-                (each.openai_remaining, b"%d" % remaining),
-                (each.openai_reset, duration(reset_s).encode()),
-            )
-            states.append(each.state % (remaining, math.ceil(reset_s)))
-        return _ended(headers, policy, states, reserved)
+    def openai(self, reserved: Reserved) -> bytes:
+        """Return the lines in OpenAI's shape."""
+        lines = self._tightest(reserved) if self._has_choice else self._usual
+        return lines.openai(reserved)
 
-    def anthropic(self, reserved: Reserved, wall: float) -> Headers:
-        """Return the headers in Anthropic's shape, which tells times of the clock."""
-        headers: Headers = []
-        states = []
-        told, policy = (self._told, self._policy) if not self._has_choice else self._tightest(reserved)
-        for each in told:
-            remaining, reset_s = reserved.left[each.place]
-            headers += _anthropic(each.meter, remaining, reset_s, wall)
-            states.append(each.state % (remaining, math.ceil(reset_s)))
-        return _ended(headers, policy, states, reserved)
+    def anthropic(self, reserved: Reserved, wall: float) -> bytes:
+        """Return the lines in Anthropic's shape, which tells times of the clock."""
+        lines = self._tightest(reserved) if self._has_choice else self._usual
+        return lines.anthropic(reserved, wall)
 
-    def _tightest(self, reserved: Reserved) -> "tuple[list[_Told], Headers]":
-        """Return of each kind the meter of which the smallest part is left, and what their policy is."""
-        told = [
-            min(choices, key=lambda each: reserved.left[each.place][0] / each.meter.amount) for choices in self._choices
-        ]
-        return told, _policy(told)
+    def _tightest(self, reserved: Reserved) -> "_Lines":
+        """Return the lines that tell of each kind the meter of which the smallest part is left."""
+        meters, left = self._meters, reserved.left
+        chosen = tuple(min(places, key=lambda place: left[place][0] / meters[place].amount) for places in self._choices)
+        if (found := self._lines.get(chosen)) is None:
+            found = self._lines[chosen] = _Lines(meters, chosen)
+        return found
 
 
-class _Told:
-    """A meter that callers are told of: where it stands, and what is the same each time."""
+class _Lines:
+    """The lines that tell of some meters, in which only numbers are lacking."""
 
-    def __init__(self, place: int, meter: Meter) -> None:
-        self.place = place
-        self.meter = meter
-        limit, self.openai_remaining, self.openai_reset = _OPENAI[meter.of]
-        self.openai_limit = (limit, b"%d" % meter.amount)
-        self.policy = b'"%b";q=%d;w=%d' % (meter.of.encode(), meter.amount, math.ceil(meter.window_s))
-        self.state = b'"%b";r=%%d;t=%%d' % meter.of.encode()
+    def __init__(self, meters: Sequence[Meter], places: Sequence[int]) -> None:
+        self._places = places
+        told = [_constant(meters[place]) for place in places]
+        end = b""
+        if told:
+            policy, state = (b", ".join([shape % each for each in told]) for shape in (_POLICY, _STATE))
+            end = b"ratelimit-policy: %b\r\nratelimit: %b\r\n" % (policy, state)
+        self._openai, self._anthropic = (
+            b"".join([shape % each for each in told]) + end for shape in (_OPENAI, _ANTHROPIC)
+        )
+
+    def openai(self, reserved: Reserved) -> bytes:
+        """Fill in what is left, and how long it takes until all of it is there again."""
+        numbers: tuple[int | bytes, ...] = ()
+        states: tuple[int, ...] = ()
+        for place in self._places:
+            remaining, reset_s = reserved.left[place]
+            numbers += (remaining, duration(reset_s).encode())
+            states += (remaining, math.ceil(reset_s))
+        return _filled(self._openai, numbers + states, reserved)
+
+    def anthropic(self, reserved: Reserved, wall: float) -> bytes:
+        """Fill in what is left, and when all of it is there again."""
+        numbers: tuple[int | bytes, ...] = ()
+        states: tuple[int, ...] = ()
+        for place in self._places:
+            remaining, reset_s = reserved.left[place]
+            numbers += (remaining, _time(wall, reset_s))
+            states += (remaining, math.ceil(reset_s))
+        return _filled(self._anthropic, numbers + states, reserved)
 
 
-def _policy(told: Sequence[_Told]) -> Headers:
-    return [(b"ratelimit-policy", b", ".join([each.policy for each in told]))] if told else []
+def _constant(meter: Meter) -> dict[bytes, object]:
+    """Return what is told of a meter every time."""
+    return {b"of": meter.of.encode(), b"amount": meter.amount, b"window_s": math.ceil(meter.window_s)}
 
 
-def _ended(headers: Headers, policy: Headers, states: list[bytes], reserved: Reserved) -> Headers:
-    """Return headers with what all shapes have."""
-    if states:
-        headers += policy
-        headers.append((b"ratelimit", b", ".join(states)))
-    if reserved.retry_after_s == math.inf:
-        headers.append(_NEVER)
-    return headers
+def _filled(lines: bytes, numbers: tuple[int | bytes, ...], reserved: Reserved) -> bytes:
+    return lines % numbers if reserved.retry_after_s != math.inf else lines % numbers + _NEVER
 
 
 def refusal(reserved: Reserved, meters: Sequence[Meter], tokens: int) -> LimitReached:
@@ -122,14 +134,10 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
 
 
-def _anthropic(meter: Meter, remaining: int, reset_s: float, wall: float) -> Headers:
-    prefix = f"anthropic-ratelimit-{meter.of}-".encode()
+def _time(wall: float, reset_s: float) -> bytes:
+    """Return the time of the clock in so many seconds."""
     reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(reset_s))
-    return [
-        (prefix + b"limit", b"%d" % meter.amount),
-        (prefix + b"remaining", b"%d" % remaining),
-        (prefix + b"reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),
-    ]
+    return reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def _limit(meter: Meter) -> str:

@@ -63,19 +63,19 @@ class MemoryLimiter:
 
     def reserve_now(self, name: str, meters: Sequence[Meter], tokens: int) -> Reserved:
         """Do that at once."""
-        now, kept_of = self._time(), self._used
+        now = self._time()
+        to_midnight_s = self._midnight - now
         refused_by, longest_s, found = None, 0.0, []
         for place, meter in enumerate(meters):
-            kept = kept_of.get(meter.key)
+            kept = self._used.get(meter.key)
             used = 0.0 if kept is None else _in_use(kept, meter, now, self._day)
             found.append(used)
             cost = tokens if meter.is_of_tokens else 1
-            if used + cost > meter.amount and (wait_s := _wait_s(meter, used, cost, self._midnight - now)) > longest_s:
+            if used + cost > meter.amount and (wait_s := _wait_s(meter, used, cost, to_midnight_s)) > longest_s:
                 refused_by, longest_s = place, wait_s
         if refused_by is None:
-            self._take(name, meters, tokens, found, now)
-        to_midnight_s = self._midnight - now
-        left = [_left(meter, found[place], to_midnight_s) for place, meter in enumerate(meters)]
+            return Reserved(self._take(name, meters, tokens, found, now))
+        left = [_left(meter, used, to_midnight_s) for meter, used in zip(meters, found, strict=True)]
         return Reserved(left, refused_by, longest_s)
 
     async def settle(self, name: str, meters: Sequence[Meter], used_tokens: int | None, *, is_charged: bool) -> None:
@@ -130,13 +130,16 @@ class MemoryLimiter:
         kept = self._used.get(meter.key)
         return 0.0 if kept is None else _in_use(kept, meter, now, self._day)
 
-    def _take(self, name: str, meters: Sequence[Meter], tokens: int, found: list[float], now: float) -> None:
-        """Take what all meters have, and write into `found` what is then in use of each."""
-        self._open[name] = tokens, self._day
+    def _take(self, name: str, meters: Sequence[Meter], tokens: int, found: list[float], now: float) -> list[Left]:
+        """Take what all meters have, where so much was `found` in use of each; return what is left then."""
+        day, to_midnight_s, left = self._day, self._midnight - now, []
+        self._open[name] = tokens, day
         for place, meter in enumerate(meters):
+            used = found[place] + (tokens if meter.is_of_tokens else 1)
             kept = self._used.get(meter.key) or self._new(meter, now)
-            kept.meter, kept.at = meter, self._day if meter.kind is _BUDGET else now
-            kept.used = found[place] = found[place] + (tokens if meter.is_of_tokens else 1)
+            kept.meter, kept.used, kept.at = meter, used, day if meter.kind is _BUDGET else now
+            left.append(_left(meter, used, to_midnight_s))
+        return left
 
     def _new(self, meter: Meter, now: float) -> _Used:
         self._tidy(now)
@@ -182,7 +185,5 @@ def _wait_s(meter: Meter, used: float, cost: int, to_midnight_s: float) -> float
 
 
 def _left(meter: Meter, used: float, to_midnight_s: float) -> Left:
-    amount = meter.amount
-    if meter.kind is _RATE:
-        return gcra.remaining(used, amount), gcra.reset_s(used, amount, meter.window_s)
-    return gcra.remaining(used, amount), to_midnight_s if meter.kind is _BUDGET else 0.0
+    remaining = gcra.remaining(used, meter.amount)
+    return remaining, to_midnight_s if meter.kind is _BUDGET else used * meter.window_s / meter.amount
