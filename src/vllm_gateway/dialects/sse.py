@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vllm_gateway import codec
 from vllm_gateway.errors import ReplicaFailed
@@ -29,8 +29,7 @@ _FIELD = re.compile(rb"(?:\A|[\r\n])[^:\r\n]")
 _DONE = b"[DONE]"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What one event says about how the answer goes."""
 
     finished: tuple[int, ...] = ()
