@@ -34,12 +34,14 @@ CANNOT_START = (
     TracingUnusable,
 )
 """What keeps a gateway from being put together; `str()` of each is one sentence that says what to do."""
-YOUNG_OBJECTS = 5_000
+YOUNG_OBJECTS = 25_000
 """So many more than before are made before Python looks for those that only hold each other. By its own default of 700
-it does so with every few requests, and finds nothing: they are all still being answered."""
-OLDER_SEARCHES = (1, 50)
+it does so with every few requests, and finds nothing: they are all still being answered. A thousand streams hold some
+60,000 objects, and streams that begin in a bunch bring up to 10,000: no search is to follow on that, for all streams
+wait until it is over."""
+OLDER_SEARCHES = (0, 50)
 """How many searches among the youngest precede one among those that survived one, and how many of these one among all.
-What survives is looked at as often as by Python's own 10 and 10, but never so much of it at once that streams stall."""
+What survives is looked at twice at most before it counts as old, so that no search holds up streams for long."""
 _OPEN = "Everybody who reaches it may use it: set auth.mode to keys, or keep a firewall before it.\n"
 _KEEP_ALIVE_S = 75
 """How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
