@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from vllm_gateway.dialects.bodies import EmbeddingsBody, MessagesBody, OneMessageBody, SessionChatBody, TurnBody
+from vllm_gateway.edge.house.sessions import NewSessionBody
 
 USER = {"role": "user", "content": "Hi"}
 CALL = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
@@ -81,3 +82,14 @@ def test_calls_of_tools_must_be_some(calls: object) -> None:
     with pytest.raises(ValidationError) as refusal:
         SessionChatBody.model_validate({"messages": [message]})
     assert refusal.value.errors()[0]["loc"][:3] == ("messages", 0, "tool_calls")
+
+
+@pytest.mark.parametrize(("kind", "most"), [(MessagesBody, 10_000), (SessionChatBody, 1000), (NewSessionBody, 10_000)])
+@pytest.mark.parametrize("message", [USER, {"role": "robot"}, 1])
+def test_too_many_messages_are_not_looked_through(kind: type[BaseModel], most: int, message: object) -> None:
+    """Their number is the only fault that is told, however many others there are."""
+    with pytest.raises(ValidationError) as refusal:
+        kind.model_validate({"messages": [message] * (2 * most)})
+    (fault,) = refusal.value.errors()
+    assert (fault["loc"], fault["type"]) == (("messages",), "too_long")
+    assert fault["msg"].startswith("List ")

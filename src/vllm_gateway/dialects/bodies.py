@@ -70,7 +70,10 @@ def _tool_calls_need_no_content(messages: object) -> object:
     ]
 
 
-Conversation = Annotated[list[MessageBody], BeforeValidator(_tool_calls_need_no_content)]
+_AS_ASKED = BeforeValidator(_tool_calls_need_no_content)
+"""Stands behind the bounds of a list, which hold then for the list itself: one that is too long is not looked through.
+"""
+Conversation = Annotated[list[MessageBody], Field(min_length=1, max_length=10_000), _AS_ASKED]
 
 
 class ParametersBody(_Body):
@@ -104,7 +107,7 @@ class MessagesBody(SamplingBody):
         }
     )
 
-    messages: Annotated[Conversation, Field(min_length=1, max_length=10_000)]
+    messages: Conversation
 
 
 class OneMessageBody(SamplingBody):
@@ -140,7 +143,7 @@ class SessionChatBody(SamplingBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"message": "Hello", "max_tokens": 64}]})
 
     message: Text | Annotated[Parts, Field(min_length=1)] | None = None
-    messages: Annotated[Conversation | None, Field(min_length=1, max_length=1000)] = None
+    messages: Annotated[list[MessageBody], Field(min_length=1, max_length=1000), _AS_ASKED] | None = None
 
 
 class EmbeddingsBody(_Body):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import StreamingResponse
 
 from vllm_gateway import codec
@@ -39,7 +39,7 @@ class SessionBody(BaseModel):
 class NewSessionBody(SessionBody):
     """What a session is begun with, and what was said before it began."""
 
-    messages: Annotated[Conversation | None, Field(min_length=1, max_length=10_000)] = None
+    messages: Conversation | None = None
     """A conversation that goes on here: a branch of another session, or one that was kept elsewhere."""
 
 
