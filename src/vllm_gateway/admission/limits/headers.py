@@ -10,6 +10,8 @@ from vllm_gateway.errors import BudgetSpent, LimitReached
 from vllm_gateway.exchange import Headers
 
 _SECOND_MS = 1000
+_FARTHEST_S = 1000 * 365 * DAY_S
+"""No time that is told lies farther ahead, however absurd the tokens that a replica says it has used."""
 _NOISE_MS = 5e-7
 """What rounding may have added to a time."""
 _OPENAI = {
@@ -124,7 +126,7 @@ def duration(seconds: float) -> str:
 
 def _anthropic(meter: Meter, remaining: int, reset_s: float, wall: float) -> Headers:
     prefix = f"anthropic-ratelimit-{meter.of}-".encode()
-    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(reset_s))
+    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(min(reset_s, _FARTHEST_S)))
     return [
         (prefix + b"limit", b"%d" % meter.amount),
         (prefix + b"remaining", b"%d" % remaining),
