@@ -15,11 +15,11 @@ _WAL_PAUSE_S = 0.05
 def make_file(path: Path, wait_s: float) -> None:
     """Make the file where there is none, readable by its owner only, and have it keep a write-ahead log; it may block.
 
-    `wait_s` is how long a lock of the database is waited for.
+    `wait_s` is how long a lock of the database is waited for, by all tries together.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(path, timeout=wait_s)) as connection:
+    with closing(sqlite3.connect(path, timeout=wait_s / _WAL_TRIES)) as connection:
         for tries_left in reversed(range(_WAL_TRIES)):
             try:
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -38,6 +38,17 @@ async def test_rates_and_slots_are_counted_locally() -> None:
     await limiter.close()
 
 
+async def test_what_fails_many_together_is_one_error_in_a_row() -> None:
+    """A connection that breaks once has all who went there together fail, and is no reason to ask no more."""
+    limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()))
+    together = [limiter.reserve(f"t{number}", [per_minute(100)]) for number in range(2 * ERRORS_IN_A_ROW)]
+    await asyncio.gather(*together)
+    for number in range(ERRORS_IN_A_ROW):
+        await limiter.reserve(f"a{number}", [per_minute(100)])
+    assert limiter.counters["redis_errors"] == 3 * ERRORS_IN_A_ROW - 1
+    await limiter.close()
+
+
 async def test_nothing_is_counted_at_once() -> None:
     """All gateways count together, so somebody has to be asked."""
     limiter = FallbackLimiter(RedisLimiter(NOBODY), MemoryLimiter(SystemClock()))

@@ -38,6 +38,12 @@ def test_anthropic_s_names() -> None:
     assert b"x-ratelimit-limit-requests" not in told
 
 
+def test_a_time_beyond_all_calendars_is_told_as_a_far_one() -> None:
+    """A replica that says it has used absurdly many tokens makes nobody's answer an error of the gateway."""
+    told = dict(Telling([tokens(1)]).anthropic(Reserved(((0, 6e19),)), WALL))
+    assert told[b"anthropic-ratelimit-tokens-reset"].startswith(b"3")
+
+
 def test_the_tightest_limit_is_told() -> None:
     """That of which the smallest part is left."""
     telling = Telling([per_second(2), per_minute(60)])

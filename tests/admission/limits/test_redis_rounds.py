@@ -78,6 +78,17 @@ async def test_a_round_that_fails_fails_for_all_in_it() -> None:
     assert await rounds.ask("r", "c", METERS) == "0 c"
 
 
+async def test_a_round_that_breaks_off_leaves_nobody_waiting() -> None:
+    """Be it by a fault that nobody foresaw: those in it are told at once, and the next wish begins another round."""
+    played = Played()
+    rounds = made(played)
+    played.fault = RuntimeError("nobody foresaw this")
+    with pytest.raises(LimiterAway, match="broke off"):
+        await asyncio.wait_for(rounds.ask("r", "a", METERS), PATIENT_S)
+    played.fault = None
+    assert await rounds.ask("r", "b", METERS) == "0 b"
+
+
 async def test_a_wish_that_fails_fails_alone() -> None:
     """The others of its round are granted."""
     rounds = made(Played())

@@ -29,7 +29,7 @@ async def test_it_is_made_once() -> None:
 
 async def test_where_nothing_is_kept_nothing_is_swept(tmp_path: Path) -> None:
     """Nor is anything made for it; what an earlier process has left is swept."""
-    path = tmp_path / "sessions.sqlite"
+    path = tmp_path / "folder" / "sessions.sqlite"
     store = opened("sqlite", str(path))
     assert isinstance(store, LaterStore)
     assert await store.sweep(NOW) == 0
@@ -43,11 +43,12 @@ async def test_where_nothing_is_kept_nothing_is_swept(tmp_path: Path) -> None:
 
 
 async def test_a_place_that_is_away_is_told(tmp_path: Path) -> None:
-    """As by the store itself, and it counts the same faults."""
+    """As by the store itself, and it counts the same faults; the first sweep tells, before a caller has to."""
     (tmp_path / "file").write_text("no folder")
-    store = opened("sqlite", str(tmp_path / "file" / "sessions.sqlite"))
-    assert await store.sweep(NOW) == 0
+    store = opened("sqlite", str(tmp_path / "file" / "folder" / "sessions.sqlite"))
+    with pytest.raises(StoreFailed):
+        await store.sweep(NOW)
+    assert (store.is_away, store.faults) == (True, 1)
     with pytest.raises(StoreFailed):
         await store.create(session())
-    assert (store.is_away, store.faults) == (True, 1)
     await store.close()

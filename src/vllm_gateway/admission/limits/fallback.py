@@ -55,6 +55,7 @@ class FallbackLimiter:
         self._gateway = uuid4().hex
         self._least = self._gateways = gateways
         self._errors = 0
+        self._last_cause: BaseException | None = None
         self._is_away = False
         self._local: dict[str, tuple[Meter, ...]] = {}
         """The requests that were let in locally, with the meters that counted for them."""
@@ -142,7 +143,9 @@ class FallbackLimiter:
 
     def _failed(self, fault: LimiterAway) -> None:
         self.counters["redis_errors"] += 1
-        self._errors += 1
+        if fault.__cause__ is None or fault.__cause__ is not self._last_cause:  # what breaks one round fails many
+            self._errors += 1
+        self._last_cause = fault.__cause__
         if self._errors >= ERRORS_IN_A_ROW and not self._is_away:
             self._is_away = True
             log.error("limits are counted by this gateway alone: redis does not work: %s", fault)

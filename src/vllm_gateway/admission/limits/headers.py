@@ -9,6 +9,8 @@ from vllm_gateway.admission.limits.meters import DAY_S, MINUTE_S, Kind, Meter
 from vllm_gateway.errors import BudgetSpent, LimitReached
 
 _SECOND_MS = 1000
+_FARTHEST_S = 1000 * 365 * DAY_S
+"""No time that is told lies farther ahead, however absurd the tokens that a replica says it has used."""
 _NOISE_MS = 5e-7
 """What rounding may have added to a time."""
 _OPENAI = (
@@ -136,7 +138,7 @@ def duration(seconds: float) -> str:
 
 def _time(wall: float, reset_s: float) -> bytes:
     """Return the time of the clock in so many seconds."""
-    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(reset_s))
+    reset = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=math.ceil(min(reset_s, _FARTHEST_S)))
     return reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 

@@ -101,6 +101,8 @@ class Rounds:
                     await self._play(wishes)
         finally:
             self._is_running = False
+            for wish in self._under_way:  # after a fault that nobody foresaw nobody else would answer
+                wish.fail("the round broke off")
             self._under_way = ()
 
     async def _play(self, wishes: Sequence[Wish]) -> None:

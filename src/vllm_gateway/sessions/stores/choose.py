@@ -24,11 +24,17 @@ def open_store(session: Session, state: State) -> Store:
             return MemoryStore()
         case "sqlite":
             path = Path(session.path).expanduser() if session.path else state_folder() / "sessions.sqlite"
-            return LaterStore(lambda: _sqlite(path), has_content=lambda: _is_there(path))
+            return LaterStore(lambda: _sqlite(path), has_content=lambda: _has_content(path))
         case "postgres":
             return _postgres(_address(state.database_url, "state.database_url"))
         case "redis":
             return _redis(_address(state.redis_url, "state.redis_url"))
+
+
+def _has_content(path: Path) -> bool:
+    """Say whether there is a file, or none could be made: then the store is the one that has to tell."""
+    folder = next(each for each in path.absolute().parents if _is_there(each))
+    return _is_there(path) or not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK))
 
 
 def _is_there(path: Path) -> bool:
