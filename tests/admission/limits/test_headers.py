@@ -40,7 +40,7 @@ def test_anthropic_s_names() -> None:
 
 def test_a_time_beyond_all_calendars_is_told_as_a_far_one() -> None:
     """A replica that says it has used absurdly many tokens makes nobody's answer an error of the gateway."""
-    told = dict(Telling([tokens(1)]).anthropic(Reserved(((0, 6e19),)), WALL))
+    told = dict(headers_of(Telling([tokens(1)]).anthropic(Reserved(((0, 6e19),)), WALL)))
     assert told[b"anthropic-ratelimit-tokens-reset"].startswith(b"3")
 
 
