@@ -16,13 +16,13 @@ def look_at_versions(python: tuple[int, ...] = tuple(sys.version_info[:3])) -> F
     return ok("versions", f"vllm-gateway {__version__}, Python {'.'.join(map(str, python))}, {sys.platform}")
 
 
-def look_at_open_files(soft: int | None = None) -> Finding:
+def look_at_open_files(most: int | None = None) -> Finding:
     """Say for how many streams the files of one process do."""
-    limit = _open_files() if soft is None else soft
+    limit = _open_files() if most is None else most
     if limit is None:
         return ok("open files", "the system sets no limit that matters here")
     if limit < ENOUGH_FILES:
-        cure = "Raise it: ulimit -n 65536, LimitNOFILE=65536 in a systemd unit, ulimits in Compose."
+        cure = "Raise it: ulimit -Hn 65536, LimitNOFILE=65536 in a systemd unit, ulimits in Compose."
         return warn("open files", f"{limit} for a process, enough for about {limit // 2 - 50} streams at once", cure)
     return ok("open files", f"{limit} for a process")
 
@@ -36,9 +36,10 @@ def look_at_clock(wall_s: float) -> Finding:
 
 
 def _open_files() -> int | None:
+    """Return how many files a process may take; None: no limit. The gateway takes them all when it starts."""
     if sys.platform == "win32":
         return None
     import resource  # noqa: PLC0415 - there is none on Windows
 
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard

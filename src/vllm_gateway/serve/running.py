@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from vllm_gateway.edge.server import Stop
 from vllm_gateway.serve.assembly import build
 from vllm_gateway.serve.listening import ADMIN_CURE, CURE, CannotListen, listen
+from vllm_gateway.serve.open_files import raise_limit
 from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, say, serve_parts
 from vllm_gateway.serve.reloading import Read
 from vllm_gateway.serve.supervisor import Supervisor
@@ -26,6 +27,7 @@ def run(settings: Settings, *, read: Read | None = None) -> int:
     `read` reads the settings again, for SIGHUP and for the admin listener.
     """
     set_up(settings.log_level, renderer(settings.log.format, sys.stderr), sys.stderr)
+    raise_limit()
     if sys.platform != "win32":  # which has no such signal
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     try:
