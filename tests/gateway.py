@@ -53,9 +53,8 @@ async def gateway(*upstreams: str | Upstream, **settings: Any) -> AsyncIterator[
     port = listener.getsockname()[1]
     async with serve.build(chosen, read=read) as parts:
         stop = Stop()
-        server = Server(
-            serve.server_config(chosen, parts.door, find_way=parts.find_way), stop=stop, drain=parts.drain.run
-        )
+        config = serve.server_config(chosen, parts.door, find_way=parts.find_way, edge=chosen.edge)
+        server = Server(config, stop=stop, drain=parts.drain.run)
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False, verify=_TLS) as http:

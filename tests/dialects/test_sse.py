@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +31,7 @@ from vllm_gateway import codec
 from vllm_gateway.dialects import sse
 from vllm_gateway.dialects.anthropic import MESSAGE_EVENTS
 from vllm_gateway.dialects.openai import CHUNKS, RESPONSE_EVENTS
-from vllm_gateway.dialects.sse import MAX_EVENT_BYTES, Marks, PlainWatch, Sighting, StreamWatch
+from vllm_gateway.dialects.sse import MAX_EVENT_BYTES, Marks, PlainWatch, StreamWatch
 from vllm_gateway.errors import ReplicaFailed
 from vllm_gateway.exchange import Usage, Watch
 
@@ -222,20 +220,6 @@ def test_an_early_done_is_an_error() -> None:
     assert passed(watch, [TOKEN, TOKEN + DONE]) == TOKEN + TOKEN
     assert watch.error == b"[DONE]"
     assert not watch.is_complete()
-
-
-def test_only_what_comes_from_the_first_sign_of_the_end_on_is_understood() -> None:
-    """A read may bring many events; those before the one that ends a choice pass by without being parsed."""
-    seen: list[dict[str, Any]] = []
-
-    def sight(chunk: dict[str, Any]) -> Sighting:
-        seen.append(chunk)
-        return CHUNKS.sight(chunk)
-
-    watch = StreamWatch(replace(CHUNKS, sight=sight))
-    assert watch.feed(TOKEN * 5 + LAST + DONE) == TOKEN * 5 + LAST + DONE
-    assert has_said_all(watch)
-    assert len(seen) == 1
 
 
 def test_each_choice_must_finish() -> None:

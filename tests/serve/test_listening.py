@@ -2,10 +2,18 @@
 
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from vllm_gateway.serve.listening import SPREADS, CannotListen, listen, listen_side_by_side, url_of
+from vllm_gateway.serve.listening import (
+    SPREADS,
+    CannotListen,
+    check_certificate,
+    listen,
+    listen_side_by_side,
+    url_of,
+)
 
 CURE = "Choose another."
 
@@ -52,3 +60,18 @@ def test_the_address_of_a_socket_can_be_called() -> None:
         assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
     with listen("::1", 0, cure=CURE) as listener:
         assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}"
+
+
+def test_a_certificate_that_cannot_be_used_is_told_with_its_files(tmp_path: Path) -> None:
+    """Be it that a file is not there, or that it is something else."""
+    text = tmp_path / "text.pem"
+    text.write_text("no certificate")
+    for certificate in (str(text), str(tmp_path / "none.pem")):
+        with pytest.raises(CannotListen, match=r"edge\.tls_certificate .* with edge\.tls_key /k\.key"):
+            check_certificate(certificate, "/k.key")
+
+
+def test_an_encrypted_address_says_so() -> None:
+    """Callers are to see at once how they reach it."""
+    with listen("127.0.0.1", 0, cure="") as listener:
+        assert url_of(listener, is_encrypted=True).startswith("https://127.0.0.1:")

@@ -34,6 +34,13 @@ def test_an_accelerator_is_shared_by_those_that_can_be_woken() -> None:
     assert "set workers to 1" in _found(upstreams=[able], workers=2)["upstreams[0].accelerator"]
 
 
+def test_a_certificate_and_its_key_go_together() -> None:
+    """Each without the other is named, with what is missing."""
+    assert "edge.tls_key" in _found(edge={"tls_certificate": "a.pem"})["edge.tls_certificate"]
+    assert "edge.tls_certificate" in _found(edge={"tls_key": "a.key"})["edge.tls_key"]
+    assert _found(edge={"tls_certificate": "a.pem", "tls_key": "a.key"}) == {}
+
+
 def test_default_route_must_be_a_route() -> None:
     """A route that no upstream has cannot be the default; the sentence lists the routes."""
     assert "one of: tiny" in _found(upstreams=[_ONE], default_route="big")["default_route"]

@@ -29,3 +29,8 @@ def test_whoever_listens_everywhere_is_asked_on_this_machine(host: str, url: str
 def test_only_addresses_of_the_loop_are_ours_alone(host: str, expected: bool) -> None:
     """A name may be anybody's, but for one."""
     assert is_own(host) is expected
+
+
+def test_a_gateway_with_a_certificate_is_asked_by_https() -> None:
+    """The rest of its address is the same."""
+    assert own_url("0.0.0.0", 8443, is_encrypted=True) == "https://127.0.0.1:8443"

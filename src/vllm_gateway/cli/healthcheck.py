@@ -63,4 +63,7 @@ def _own_address(config: Path | None) -> str | None:
     from vllm_gateway.settings.own_url import own_url  # noqa: PLC0415 - as above
 
     loaded = loaded_or_told(config)
-    return None if loaded is None else own_url(loaded.settings.host, loaded.settings.port)
+    if loaded is None:
+        return None
+    settings = loaded.settings
+    return own_url(settings.host, settings.port, is_encrypted=settings.edge.is_encrypted)

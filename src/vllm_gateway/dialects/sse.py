@@ -45,10 +45,6 @@ class Sighting(NamedTuple):
     """What it says of the replica's version and configuration."""
 
 
-_NOTHING = Sighting()
-_END = Sighting(is_end=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Marks:
     """How the end of a stream looks in one dialect."""
@@ -93,22 +89,11 @@ class StreamWatch:
             return self._look(data)
         for mark in self._late:
             if data.rfind(mark) >= 0:  # twice as fast as looking from the front
-                begin = self._first_late(data)
-                return self._pass(data[:begin]) + self._look(data[begin:]) if begin else self._look(data)
-        return self._pass(data)
-
-    def _pass(self, data: bytes) -> bytes:
-        """Let events through that nobody here needs to understand."""
+                return self._look(data)
         self._recent.append(data)
         if not self.has_data:
             self.has_data = _has_data(data)
         return data
-
-    def _first_late(self, data: bytes) -> int:
-        """Return where the first event begins that is worth understanding."""
-        at = min(place for mark in self._late if (place := data.find(mark)) >= 0)
-        blank_line = data.rfind(b"\n\n", 0, at)
-        return blank_line + 2 if blank_line >= 0 and b"\r" not in data else 0
 
     def usage_so_far(self) -> Usage | None:
         """Return the usage, if it was told yet."""
@@ -175,14 +160,14 @@ class StreamWatch:
     def _sight(self, event: bytes) -> Sighting:
         payload = _payload(event)
         if not payload:
-            return _NOTHING
+            return Sighting()
         if payload == _DONE:
-            return _END
+            return Sighting(is_end=True)
         try:
             value = codec.loads(payload)
         except codec.MalformedJson:
             return Sighting(is_broken=True)
-        return self._marks.sight(value) if isinstance(value, dict) else _NOTHING
+        return self._marks.sight(value) if isinstance(value, dict) else Sighting()
 
 
 class PlainWatch:
@@ -226,16 +211,12 @@ def payloads(data: bytes) -> Iterator[bytes]:
 
 def split_events(data: bytes) -> list[bytes]:
     """Split whole events; each keeps its blank line."""
-    if b"\r" not in data:  # as with every server that is known
-        return [event + b"\n\n" for event in data.split(b"\n\n")[:-1]]
     ends = [match.end() for match in _BLANK_LINE.finditer(data)]
     return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _payload(event: bytes) -> bytes:
     """Return the data of an event; a comment has none."""
-    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
-        return event[6:-2]
     lines = [line[5:].removeprefix(b" ") for line in _LINE.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines)
 

@@ -1,6 +1,7 @@
 """Sockets that are bound before anything else is started, so that a port in use is told at once."""
 
 import socket
+import ssl
 import sys
 from contextlib import ExitStack
 
@@ -57,7 +58,21 @@ def listen_side_by_side(host: str, port: int, count: int, *, cure: str) -> list[
     return found
 
 
-def url_of(listener: socket.socket) -> str:
+def check_certificate(certificate: str, key: str) -> None:
+    """Return when callers can be shown this certificate.
+
+    Raises:
+        CannotListen: a file cannot be read, is none, or the key is another's or has a passphrase.
+    """
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password=bytes)
+    except (OSError, ValueError) as error:
+        cure = "Both have to be PEM, belong together, and have no passphrase."
+        told = f"Cannot use edge.tls_certificate {certificate} with edge.tls_key {key}: {error}. {cure}"
+        raise CannotListen(told) from error
+
+
+def url_of(listener: socket.socket, *, is_encrypted: bool = False) -> str:
     """Return the address that a socket listens on."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'https' if is_encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

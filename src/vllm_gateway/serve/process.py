@@ -22,7 +22,7 @@ from vllm_gateway.serve.assembly import Parts
 from vllm_gateway.serve.listening import url_of
 from vllm_gateway.serve.making import is_embedded
 from vllm_gateway.sessions.tokenizer import TokenizerUnusable
-from vllm_gateway.settings.model import Settings
+from vllm_gateway.settings.model import Edge, Settings
 from vllm_gateway.settings.own_url import is_own
 from vllm_gateway.state.extras import MissingExtra
 from vllm_gateway.telemetry.tracing.choose import TracingUnusable
@@ -42,6 +42,7 @@ wait until it is over."""
 OLDER_SEARCHES = (0, 50)
 """How many searches among the youngest precede one among those that survived one, and how many of these one among all.
 What survives is looked at twice at most before it counts as old, so that no search holds up streams for long."""
+_PLAIN = Edge()
 _OPEN = "Everybody who reaches it may use it: set auth.mode to keys, or keep a firewall before it.\n"
 _KEEP_ALIVE_S = 75
 """How long a free connection stays open: longer than clients and balancers keep theirs, so that none of them sends a
@@ -76,14 +77,14 @@ async def serve_parts(
         gc.collect()
         gc.freeze()  # what is there now stays: looking at all of it again and again would hold up streams
         gc.set_threshold(YOUNG_OBJECTS, *OLDER_SEARCHES)
-        config = server_config(settings, parts.door, find_way=parts.find_way)
+        config = server_config(settings, parts.door, find_way=parts.find_way, edge=settings.edge)
         await Server(config, stop=stop, drain=drain, greet=greet).serve(sockets=[listener])
 
 
-def server_config(settings: Settings, door: App, *, find_way: FindWay = no_way) -> uvicorn.Config:
+def server_config(settings: Settings, door: App, *, find_way: FindWay = no_way, edge: Edge = _PLAIN) -> uvicorn.Config:
     """Return how uvicorn is to run: it keeps the connections, and leaves the rest to us.
 
-    What `find_way` finds a way for does not pass `door`.
+    What `find_way` finds a way for does not pass `door`. Callers use https where `edge` has a certificate.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
@@ -102,6 +103,8 @@ def server_config(settings: Settings, door: App, *, find_way: FindWay = no_way) 
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_WORDS_S,
+        ssl_certfile=edge.tls_certificate,
+        ssl_keyfile=edge.tls_key,
     )
 
 
@@ -117,7 +120,7 @@ def loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
 def first_words(settings: Settings, parts: Parts, listener: socket.socket, beside: socket.socket | None) -> str:
     """Return where the gateway is, what is behind it, and one line that works."""
     pool = parts.pool
-    url = url_of(listener)
+    url = url_of(listener, is_encrypted=settings.edge.is_encrypted)
     admin = f"Admin routes on {url_of(beside)}/admin, a page on {url_of(beside)}/ui\n" if beside is not None else ""
     usable = [replica for replica in pool.replicas if replica.is_usable]
     models = list(dict.fromkeys(model for replica in usable for model in replica.models if model.isprintable()))

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from vllm_gateway.edge.server import Stop
 from vllm_gateway.serve.assembly import build
-from vllm_gateway.serve.listening import ADMIN_CURE, CURE, CannotListen, listen
+from vllm_gateway.serve.listening import ADMIN_CURE, CURE, CannotListen, check_certificate, listen
 from vllm_gateway.serve.open_files import raise_limit
 from vllm_gateway.serve.process import CANNOT_START, first_words, loop_factory, say, serve_parts
 from vllm_gateway.serve.reloading import Read
@@ -30,7 +30,10 @@ def run(settings: Settings, *, read: Read | None = None) -> int:
     raise_limit()
     if sys.platform != "win32":  # which has no such signal
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
+    certificate, key = settings.edge.tls_certificate, settings.edge.tls_key
     try:
+        if certificate is not None and key is not None:
+            check_certificate(certificate, key)
         return (run_workers if settings.workers > 1 else _run_alone)(settings, read)
     except (CannotListen, *CANNOT_START) as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it all

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from vllm_gateway.settings.admission import Auth, Limits, LimitSet
-from vllm_gateway.settings.model import Settings, Upstream
+from vllm_gateway.settings.model import Edge, Settings, Upstream
 from vllm_gateway.settings.places import Place
 
 _OWN_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -24,6 +24,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     yield from _routes(settings)
     yield from _upstreams(settings)
     yield from _auth(settings.auth)
+    yield from _edge(settings.edge)
     yield from _stores(settings)
     yield from _limits(settings)
     if settings.workers > 1:
@@ -57,6 +58,13 @@ def _auth(auth: Auth) -> Iterator[tuple[Place, str]]:
     for index, key in enumerate(auth.client_keys):
         if key in auth.client_keys[:index]:
             yield ("auth", "client_keys", index), "is there twice; keep one"
+
+
+def _edge(edge: Edge) -> Iterator[tuple[Place, str]]:
+    if edge.tls_certificate is not None and edge.tls_key is None:
+        yield ("edge", "tls_certificate"), "needs its private key; set edge.tls_key as well"
+    if edge.tls_key is not None and edge.tls_certificate is None:
+        yield ("edge", "tls_key"), "is the key of no certificate; set edge.tls_certificate as well"
 
 
 def _limits(settings: Settings) -> Iterator[tuple[Place, str]]:

@@ -232,6 +232,18 @@ class Edge(Section):
     """Requests that replicas answer go straight from the connection to the pipeline. `false` sends them through the
     ASGI application like all others: the same replies at a higher cost."""
 
+    tls_certificate: FilePath | None = None
+    """Certificate of the gateway (PEM, with those between it and the authority). With it callers use https, and only
+    that; the admin listener, which is for this machine only, stays with http."""
+
+    tls_key: FilePath | None = None
+    """Private key of `edge.tls_certificate` (PEM, without a passphrase)."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Say whether callers use https."""
+        return self.tls_certificate is not None
+
 
 class Settings(Section):
     """All settings of the gateway."""
