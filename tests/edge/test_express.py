@@ -306,6 +306,7 @@ async def _ask_and_leave(door: Gateway, body: bytes) -> None:
     writer.close()
 
 
+@pytest.mark.both_lanes
 async def test_a_connection_is_gone_when_it_was_closed() -> None:
     """It and its last request do not hold each other until Python searches for such."""
 

@@ -211,7 +211,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._forget_time()
         self._abandon()
         if self._running is not None and self._running.response_complete:
-            self.cycle = self._running = None  # they hold each other
+            self.cycle = self._running = self.scope = None  # type: ignore[assignment] # they hold it, and it them
 
     @override
     def send_400_response(self, msg: str) -> None:
